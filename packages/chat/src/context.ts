@@ -1,0 +1,25 @@
+import type { EventFeed, EventPublisher, PresenceDirectory, RateLimiter, ReceiptLog } from './ports/bus.ts';
+import type { Clock, Ids, Log } from './ports/environment.ts';
+import type { ChatStore } from './ports/repositories.ts';
+
+/** Limits and choices of the domain that a deployment sets. */
+export interface ChatSettings {
+  messagesPerMinute: number;
+  conversationsPerHour: number;
+  /** Refuse to open a conversation with a user that was never seen or provisioned. */
+  requireKnownUsers: boolean;
+}
+
+/** Everything that the domain functions work with. Built once per process from adapters. */
+export interface ChatContext {
+  store: ChatStore;
+  publisher: EventPublisher;
+  receipts: ReceiptLog;
+  feed: EventFeed;
+  presence: PresenceDirectory;
+  limiter: RateLimiter;
+  settings: ChatSettings;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+}

@@ -1,0 +1,156 @@
+import type { UserProfile } from '@confab/contracts';
+import type { StoredConversation, StoredMembership, StoredMessage, StoredPreview, StoredUser } from '../model.ts';
+
+/*
+ * Ports to the store. Guarantee of all of them: a write that returned is durable (majority write concern); a single document
+ * changes atomically; there are no transactions over documents. Each throws ChatError UNAVAILABLE (with retryAfter) when the store
+ * does not answer in time, and then the write may or may not have happened.
+ */
+
+export interface ConversationRepository {
+  /** The conversation, if the user is a participant; null for foreign and unknown alike. */
+  findFor(userId: string, conversationId: string): Promise<StoredConversation | null>;
+  /** Those of the given conversations that the user is in; all of theirs if `ids` is absent, bounded by `limit`. */
+  findManyFor(userId: string, ids: string[] | undefined, limit: number): Promise<StoredConversation[]>;
+  /** The most recent first, `before` exclusive. */
+  listFor(userId: string, page: { limit: number; before?: { at: Date; id: string } }): Promise<StoredConversation[]>;
+  /**
+   * Takes the next seq for a message of this sender, and sets the preview, in one atomic step.
+   * @returns the conversation after the step, or null if there is none in which the sender takes part
+   */
+  takeSeq(
+    conversationId: string,
+    senderId: string,
+    preview: Omit<StoredPreview, 'seq'>,
+  ): Promise<StoredConversation | null>;
+  /** Sets the preview to `preview` if it still shows the message number `seq`. */
+  replacePreview(conversationId: string, seq: number, preview: StoredPreview | null): Promise<void>;
+  /** Takes the next change number. */
+  takeChangeSeq(conversationId: string): Promise<number>;
+  findDirect(pairKey: string): Promise<StoredConversation | null>;
+  /** Two simultaneous creations give one conversation; `created` tells whose it was. */
+  createDirect(pair: [string, string], now: Date): Promise<{ conversation: StoredConversation; created: boolean }>;
+  createGroup(group: {
+    participants: string[];
+    name: string | null;
+    ownerId: string;
+    now: Date;
+  }): Promise<StoredConversation>;
+  addParticipants(conversationId: string, userIds: string[], now: Date): Promise<StoredConversation | null>;
+  removeParticipant(conversationId: string, userId: string, now: Date): Promise<StoredConversation | null>;
+  /** Everybody who shares a conversation with the user, at most `limit`. */
+  contactsOf(userId: string, limit: number): Promise<string[]>;
+  /** For the worker: conversations by id, whoever takes part. */
+  findByIds(ids: string[]): Promise<StoredConversation[]>;
+  /** For the hole filler: conversations that changed since `since`. */
+  changedSince(
+    since: Date,
+    limit: number,
+    afterId?: string,
+  ): Promise<Pick<StoredConversation, 'id' | 'seq' | 'updatedAt'>[]>;
+}
+
+export type InsertResult =
+  | { kind: 'inserted' }
+  /** The seq is occupied (by a void): take another. */
+  | { kind: 'seq-taken' }
+  /** The sender used this client id before: that message is the answer. */
+  | { kind: 'client-id-used'; message: StoredMessage };
+
+export interface HistoryQuery {
+  conversationId: string;
+  /** Messages that this user deleted for themselves are left out. */
+  viewer: string;
+  /** Exclusive bounds. */
+  aboveSeq: number;
+  belowSeq?: number;
+  order: 'newest-first' | 'oldest-first';
+  skip: number;
+  limit: number;
+}
+
+export interface MessageRepository {
+  /** Stores the message marked `unpublished`. */
+  insert(message: StoredMessage): Promise<InsertResult>;
+  findById(id: string): Promise<StoredMessage | null>;
+  /** Without voids. */
+  findByIds(conversationId: string, ids: string[]): Promise<StoredMessage[]>;
+  history(query: HistoryQuery): Promise<StoredMessage[]>;
+  countHistory(query: Pick<HistoryQuery, 'conversationId' | 'viewer' | 'aboveSeq'>): Promise<number>;
+  /** Messages of others, not deleted, not void, above the seq. */
+  countUnread(conversationId: string, userId: string, aboveSeq: number): Promise<number>;
+  /** Every row with fromSeq < seq <= toSeq in ascending order, voids too (`void: true`): for sync, which must see holes. */
+  range(
+    conversationId: string,
+    fromSeq: number,
+    toSeq: number,
+    limit: number,
+  ): Promise<(StoredMessage & { void: boolean })[]>;
+  /** Rows with seq <= toSeq stamped in (fromChangeSeq, ...] or still marked, by changeSeq. */
+  changes(
+    conversationId: string,
+    fromChangeSeq: number,
+    toSeq: number,
+    limit: number,
+  ): Promise<(StoredMessage & { changing: boolean })[]>;
+  /** Fills a hole. @returns false if a message was there */
+  fillVoid(conversationId: string, seq: number, now: Date): Promise<boolean>;
+  newest(conversationId: string): Promise<StoredMessage | null>;
+  /** Applies the deletion together with the mark `token`. @returns false if it was deleted so already */
+  deleteForEveryone(id: string, token: string, now: Date): Promise<boolean>;
+  deleteFor(id: string, userId: string, token: string, now: Date): Promise<boolean>;
+  /** changeSeq = max(changeSeq, it), and the mark goes. */
+  stamp(id: string, token: string, changeSeq: number): Promise<void>;
+  clearUnpublished(ids: string[]): Promise<void>;
+  /** Marked `unpublished` and created before `before`, the oldest first. */
+  findUnpublished(before: Date, limit: number): Promise<StoredMessage[]>;
+  /** Change marks made before `before`: their writers crashed. */
+  findStaleMarks(before: Date, limit: number): Promise<{ id: string; conversationId: string; tokens: string[] }[]>;
+  /** Seqs of (fromSeq, toSeq] that have a row. */
+  presentSeqs(conversationId: string, fromSeq: number, toSeq: number): Promise<number[]>;
+}
+
+export interface MembershipRepository {
+  /** Rows of the conversation's members; a member without a row has read and received nothing. */
+  ofConversations(conversationIds: string[]): Promise<StoredMembership[]>;
+  ofUser(userId: string, conversationIds?: string[]): Promise<StoredMembership[]>;
+  find(conversationId: string, userId: string): Promise<StoredMembership | null>;
+  /** Creates or revives rows, with the mark `token` if given (a change to stamp). */
+  ensure(conversationId: string, userIds: string[], joinedSeq: number, token?: string): Promise<void>;
+  /** Sets rows inactive, with the mark. */
+  leave(conversationId: string, userId: string, token: string): Promise<void>;
+  stamp(conversationId: string, token: string, changeSeq: number): Promise<void>;
+  findStaleMarks(
+    before: Date,
+    limit: number,
+  ): Promise<{ conversationId: string; userId: string; active: boolean; tokens: string[] }[]>;
+  /** Moves watermarks up, never down, in one batch. */
+  raise(moves: WatermarkMove[]): Promise<void>;
+  /** The same for one member's readSeq (deliveredSeq goes along), telling what it was before. */
+  raiseRead(conversationId: string, userId: string, seq: number): Promise<{ before: number }>;
+}
+
+export interface WatermarkMove {
+  conversationId: string;
+  userId: string;
+  deliveredSeq?: number;
+  readSeq?: number;
+}
+
+export interface UserRepository {
+  findMany(ids: string[]): Promise<StoredUser[]>;
+  /** Creates or replaces the profile; fields that are absent are removed. */
+  put(users: { id: string; profile: UserProfile }[]): Promise<void>;
+  /** Creates the user, or changes the fields that are present. */
+  merge(id: string, profile: UserProfile): Promise<void>;
+  setLastSeen(id: string, at: number): Promise<void>;
+  exists(id: string): Promise<boolean>;
+}
+
+/** The store as one thing. */
+export interface ChatStore {
+  conversations: ConversationRepository;
+  messages: MessageRepository;
+  memberships: MembershipRepository;
+  users: UserRepository;
+}

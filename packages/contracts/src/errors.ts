@@ -1,0 +1,85 @@
+/**
+ * The error catalogue: one stable code per failure, for REST replies, socket acks and `error` events alike.
+ * `retryable` says whether the same call may succeed later without a change by the caller.
+ */
+export const errorCatalogue = {
+  VALIDATION_FAILED: { status: 400, retryable: false, message: 'The request is not valid' },
+  UNAUTHENTICATED: { status: 401, retryable: false, message: 'A valid token is required' },
+  TOKEN_EXPIRED: { status: 401, retryable: false, message: 'The token has expired' },
+  TOKEN_REVOKED: { status: 401, retryable: false, message: 'The token was revoked' },
+  FORBIDDEN: { status: 403, retryable: false, message: 'You may not do this' },
+  ORIGIN_NOT_ALLOWED: { status: 403, retryable: false, message: 'This origin is not allowed' },
+  NOT_FOUND: { status: 404, retryable: false, message: 'Not found' },
+  CONFLICT: { status: 409, retryable: true, message: 'The state changed meanwhile' },
+  PAYLOAD_TOO_LARGE: { status: 413, retryable: false, message: 'The request is too large' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, retryable: false, message: 'The body must be application/json' },
+  RATE_LIMITED: { status: 429, retryable: true, message: 'Too many requests' },
+  INTERNAL: { status: 500, retryable: true, message: 'Something went wrong on our side' },
+  UNAVAILABLE: { status: 503, retryable: true, message: 'A part of the service is not available right now' },
+  OVERLOADED: { status: 503, retryable: true, message: 'The service is overloaded right now' },
+} as const satisfies Record<string, { status: number; retryable: boolean; message: string }>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export interface ChatErrorDetails {
+  /** Seconds after which a retry makes sense; only with retryable codes. */
+  retryAfter?: number;
+  /** The field that was refused, as a JSON pointer without the leading slash ("media/0/url"). */
+  field?: string;
+  /** Why, in words for the developer who reads it. */
+  reason?: string;
+  cause?: unknown;
+}
+
+/** A failure that a caller is told of. Everything else that is thrown is a defect and is told as INTERNAL. */
+export class ChatError extends Error {
+  readonly code: ErrorCode;
+  readonly retryAfter: number | undefined;
+  readonly field: string | undefined;
+  readonly reason: string | undefined;
+
+  constructor(code: ErrorCode, details: ChatErrorDetails = {}) {
+    super(details.reason ?? errorCatalogue[code].message, { cause: details.cause });
+    this.name = 'ChatError';
+    this.code = code;
+    this.retryAfter = details.retryAfter;
+    this.field = details.field;
+    this.reason = details.reason;
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+
+  /** What goes over the wire: `{code, message, field?, retryAfter?}`. */
+  toWire(): WireError {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.field !== undefined && { field: this.field }),
+      ...(this.retryAfter !== undefined && { retryAfter: this.retryAfter }),
+    };
+  }
+}
+
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  field?: string;
+  retryAfter?: number;
+}
+
+/**
+ * Why a gateway ends a socket. It says so in a `session:end` event `{code, message, reconnect, retryAfter?}` just before the
+ * disconnection. `reconnect`: `yes` (at once, with back-off), `new-token` (only with another token), `no`.
+ */
+export const disconnectCatalogue = {
+  DRAINING: { reconnect: 'yes', message: 'This gateway is being replaced; connect again' },
+  SLOW_CONSUMER: { reconnect: 'yes', message: 'The connection did not read fast enough; connect again and sync' },
+  TOKEN_EXPIRED: { reconnect: 'new-token', message: 'The token has expired' },
+  TOKEN_REVOKED: { reconnect: 'new-token', message: 'The token was revoked' },
+  TOO_MANY_CONNECTIONS: { reconnect: 'no', message: 'This user has too many connections' },
+  ABUSE: { reconnect: 'no', message: 'The connection sent more than any client may' },
+} as const satisfies Record<string, { reconnect: 'yes' | 'new-token' | 'no'; message: string }>;
+
+export type DisconnectCode = keyof typeof disconnectCatalogue;

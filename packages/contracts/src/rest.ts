@@ -1,0 +1,293 @@
+import Type, { type Static, type TSchema } from 'typebox';
+import { Conversation, MediaItem, Message, MessageType, Sender, UserProfile, Watermark } from './entities.ts';
+import { errorCatalogue } from './errors.ts';
+import { limits } from './limits.ts';
+import { ClientMessageId, ConversationId, MessageId, Seq, Strict, Text, Timestamp, UserId } from './primitives.ts';
+
+/** `{success: true, data}`, as every reply of the guide. */
+export const Reply = <T extends TSchema>(data: T) => Type.Object({ success: Type.Literal(true), data });
+
+export const ErrorReply = Type.Object(
+  {
+    success: Type.Literal(false),
+    error: Type.Object({
+      code: Type.Union(Object.keys(errorCatalogue).map((code) => Type.Literal(code))),
+      message: Type.String(),
+      field: Type.Optional(Type.String()),
+      retryAfter: Type.Optional(Type.Integer()),
+    }),
+    retryAfter: Type.Optional(Type.Integer({ description: 'Seconds; with 429 and 503' })),
+  },
+  { title: 'ErrorReply' },
+);
+
+export const SendMessageBody = Strict(
+  {
+    conversationId: ConversationId,
+    text: Type.Optional(Type.Union([Text(limits.textLength), Type.Null()])),
+    media: Type.Optional(Type.Array(MediaItem, { maxItems: limits.mediaItems })),
+    messageType: Type.Optional(MessageType),
+    replyTo: Type.Optional(Type.Union([MessageId, Type.Null()])),
+    clientMessageId: Type.Optional(ClientMessageId),
+  },
+  { title: 'SendMessage' },
+);
+
+export const ReadBody = Strict({
+  conversationId: ConversationId,
+  messageIds: Type.Optional(
+    Type.Array(MessageId, { maxItems: limits.readIds, description: 'All of the conversation if absent' }),
+  ),
+});
+
+export const ReadResult = Type.Object({ conversationId: ConversationId, readSeq: Seq, unreadCount: Type.Integer() });
+
+const SyncCursor = Type.String({
+  pattern: '^[0-9]{1,15}\\.[0-9]{1,15}\\.[0-9]{1,15}$',
+  description: 'seq.changeSeq.marks, as the last reply gave it; 0.0.0 to begin',
+});
+
+export const SyncBody = Strict({
+  cursors: Type.Optional(
+    Type.Record(Type.String({ pattern: '^[0-9a-f]{24}$' }), SyncCursor, {
+      maxProperties: limits.syncCursors,
+      additionalProperties: false,
+      description: 'conversationId -> cursor; the conversations that the caller is in and does not name come too',
+    }),
+  ),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: limits.syncLimit, description: 'Messages and changes in the whole reply' }),
+  ),
+});
+
+export const SyncConversation = Type.Object(
+  {
+    conversationId: ConversationId,
+    verdict: Type.Union([Type.Literal('complete'), Type.Literal('truncated'), Type.Literal('reset')], {
+      description:
+        'complete: nothing was left out. truncated: call again with the new cursor (after retryAfter seconds if given). reset: drop what you hold of it, begin with this page',
+    }),
+    cursor: Type.String(),
+    retryAfter: Type.Optional(Type.Integer()),
+    conversation: Type.Optional(Conversation),
+    messages: Type.Array(Message, { description: 'New messages in ascending order' }),
+    changes: Type.Array(Message, { description: 'Messages at or below the cursor that changed since, deletions too' }),
+    hidden: Type.Array(MessageId, { description: 'Messages that this user deleted for themselves since' }),
+    watermarks: Type.Array(Watermark),
+  },
+  { title: 'SyncConversation' },
+);
+
+export const SyncResult = Type.Object({
+  conversations: Type.Array(SyncConversation),
+  left: Type.Array(Type.String(), { description: 'Named conversations that the caller is not in' }),
+  more: Type.Boolean({ description: 'Some conversation is truncated or was not reached: call again' }),
+});
+
+const ConversationParams = Strict({ conversationId: ConversationId });
+const MessageParams = Strict({ messageId: MessageId });
+const MemberParams = Strict({ conversationId: ConversationId, userId: UserId });
+const Members = Type.Array(UserId, { minItems: 1, maxItems: limits.groupParticipants - 1 });
+const Provisioned = Strict({ _id: UserId, ...UserProfile.properties });
+
+/** Who may call a route: a user's token, or a service token whose scope has `chat:admin`. */
+export type RouteAccess = 'user' | 'admin';
+
+export interface RouteContract {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  path: string;
+  access: RouteAccess;
+  summary: string;
+  status: 200 | 201;
+  params?: TSchema;
+  query?: TSchema;
+  body?: TSchema;
+  reply: TSchema;
+}
+
+/**
+ * Every route under `/api/chat`. The api registers exactly these, OpenAPI is made from them, and the tests that walk
+ * "all routes" walk this object.
+ */
+export const routes = {
+  listConversations: {
+    method: 'GET',
+    path: '/api/chat/conversations',
+    access: 'user',
+    summary: 'All conversations of the caller, the most recent first',
+    status: 200,
+    query: Strict({
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.conversationLimit })),
+      before: Type.Optional(Text(60, { description: 'nextCursor of the page before' })),
+    }),
+    reply: Type.Object({
+      success: Type.Literal(true),
+      data: Type.Array(Conversation),
+      nextCursor: Type.Optional(Type.String({ description: 'There are more: pass it as `before`' })),
+    }),
+  },
+  openConversation: {
+    method: 'GET',
+    path: '/api/chat/conversation/:participantId',
+    access: 'user',
+    summary: 'The conversation with this user; created if there was none',
+    status: 200,
+    params: Strict({ participantId: UserId }),
+    reply: Reply(Conversation),
+  },
+  createGroup: {
+    method: 'POST',
+    path: '/api/chat/conversations',
+    access: 'user',
+    summary: 'Create a group',
+    status: 201,
+    body: Strict({ participants: Members, name: Type.Optional(Text(200)) }),
+    reply: Reply(Conversation),
+  },
+  addMembers: {
+    method: 'POST',
+    path: '/api/chat/conversation/:conversationId/members',
+    access: 'user',
+    summary: 'Add users to a group (its owner only)',
+    status: 200,
+    params: ConversationParams,
+    body: Strict({ userIds: Members }),
+    reply: Reply(Conversation),
+  },
+  removeMember: {
+    method: 'DELETE',
+    path: '/api/chat/conversation/:conversationId/members/:userId',
+    access: 'user',
+    summary: 'Leave a group, or remove a member (its owner only)',
+    status: 200,
+    params: MemberParams,
+    reply: Reply(Type.Object({ conversationId: ConversationId, userId: UserId })),
+  },
+  membership: {
+    method: 'GET',
+    path: '/api/chat/conversation/:conversationId/membership',
+    access: 'user',
+    summary: 'The ids of the participants; for gateways, which ask before a join or typing',
+    status: 200,
+    params: ConversationParams,
+    reply: Reply(
+      Type.Object({ conversationId: ConversationId, participants: Type.Array(UserId), isGroup: Type.Boolean() }),
+    ),
+  },
+  listMessages: {
+    method: 'GET',
+    path: '/api/chat/conversation/:conversationId/messages',
+    access: 'user',
+    summary: 'History: page 1 holds the newest messages, each page in ascending order',
+    status: 200,
+    params: ConversationParams,
+    query: Strict({
+      page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageLimit })),
+      before: Type.Optional(
+        Type.Integer({ minimum: 1, description: 'Only messages with a smaller seq; pages do not shift then' }),
+      ),
+      after: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Only messages with a greater seq, the oldest first' }),
+      ),
+    }),
+    reply: Type.Object({
+      success: Type.Literal(true),
+      data: Type.Array(Message),
+      pagination: Type.Object({ page: Type.Integer(), limit: Type.Integer(), total: Type.Integer() }),
+    }),
+  },
+  getMessage: {
+    method: 'GET',
+    path: '/api/chat/message/:messageId',
+    access: 'user',
+    summary: 'One message, for example the one that a reply names',
+    status: 200,
+    params: MessageParams,
+    reply: Reply(Message),
+  },
+  sendMessage: {
+    method: 'POST',
+    path: '/api/chat/message',
+    access: 'user',
+    summary: 'Send a message',
+    status: 201,
+    body: SendMessageBody,
+    reply: Reply(Message),
+  },
+  deleteMessage: {
+    method: 'DELETE',
+    path: '/api/chat/message/:messageId',
+    access: 'user',
+    summary: 'Delete a message for everyone (its sender only) or for the caller',
+    status: 200,
+    params: MessageParams,
+    body: Strict({ deleteForEveryone: Type.Optional(Type.Boolean({ default: false })) }),
+    reply: Reply(
+      Type.Object({ messageId: MessageId, conversationId: ConversationId, deletedForEveryone: Type.Boolean() }),
+    ),
+  },
+  markRead: {
+    method: 'POST',
+    path: '/api/chat/messages/read',
+    access: 'user',
+    summary: 'Move the caller’s read watermark to the highest of these messages, or to the end',
+    status: 200,
+    body: ReadBody,
+    reply: Reply(ReadResult),
+  },
+  unreadCount: {
+    method: 'GET',
+    path: '/api/chat/unread-count',
+    access: 'user',
+    summary: 'Messages of others that the caller has not read',
+    status: 200,
+    reply: Reply(Type.Object({ unreadCount: Type.Integer({ minimum: 0 }) })),
+  },
+  sync: {
+    method: 'POST',
+    path: '/api/chat/sync',
+    access: 'user',
+    summary: 'What happened since these cursors, with a verdict per conversation',
+    status: 200,
+    body: SyncBody,
+    reply: Reply(SyncResult),
+  },
+  putUser: {
+    method: 'PUT',
+    path: '/api/chat/users/:id',
+    access: 'admin',
+    summary: 'Create or replace a user’s profile',
+    status: 200,
+    params: Strict({ id: UserId }),
+    body: UserProfile,
+    reply: Reply(Sender),
+  },
+  putUsers: {
+    method: 'PUT',
+    path: '/api/chat/users',
+    access: 'admin',
+    summary: 'Create or replace up to 500 profiles',
+    status: 200,
+    body: Strict({ users: Type.Array(Provisioned, { minItems: 1, maxItems: limits.bulkUsers }) }),
+    reply: Reply(Type.Object({ users: Type.Integer() })),
+  },
+  revoke: {
+    method: 'POST',
+    path: '/api/chat/admin/revocations',
+    access: 'admin',
+    summary: 'Refuse every token of a user issued before now, or one token by its id (jti)',
+    status: 201,
+    body: Type.Union([Strict({ userId: UserId }), Strict({ tokenId: Type.String({ minLength: 1, maxLength: 256 }) })]),
+    reply: Reply(Type.Object({ revokedAt: Timestamp })),
+  },
+} as const satisfies Record<string, RouteContract>;
+
+export type RouteName = keyof typeof routes;
+export type SendMessageBody = Static<typeof SendMessageBody>;
+export type ReadBody = Static<typeof ReadBody>;
+export type ReadResult = Static<typeof ReadResult>;
+export type SyncBody = Static<typeof SyncBody>;
+export type SyncConversation = Static<typeof SyncConversation>;
+export type SyncResult = Static<typeof SyncResult>;
+export type ErrorReply = Static<typeof ErrorReply>;
