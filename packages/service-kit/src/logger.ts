@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** What never belongs in a log: credentials, and what users say to each other. */
+const SECRET_FIELDS = ['authorization', 'cookie', 'token', 'accessToken', 'password', 'secret', 'text', 'media'];
+const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`, `*.*.*.${field}`]);
+
+/**
+ * JSON leaves these as they are, but terminals obey them: DEL and C1 controls, line separators, and the marks that reverse the
+ * direction of text.
+ */
+const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const escapeUnsafe = (line: string) =>
+  line.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+export interface LoggerOptions {
+  /** The service, on every line. */
+  name: string;
+  level?: string;
+  /** Where lines go; stdout if absent. */
+  destination?: DestinationStream;
+}
+
+/**
+ * A logger of one JSON object per line. Credentials and message content are redacted by field name; control characters appear
+ * as JSON escapes only, so that one event is one line and no terminal is driven by user content.
+ */
+export function createLogger({ name, level = 'info', destination }: LoggerOptions): Logger {
+  const options = {
+    name,
+    level,
+    redact: { paths: REDACTED, censor: '[redacted]' },
+    serializers: { err: stdSerializers.err, error: stdSerializers.err, req: describeRequest },
+    hooks: { streamWrite: escapeUnsafe },
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+/** A request without its query, where tokens hide. */
+function describeRequest(request: { method?: string; url?: string; ip?: string; socket?: { remoteAddress?: string } }) {
+  return {
+    method: request.method,
+    path: request.url?.split('?', 1)[0],
+    remoteAddress: request.ip ?? request.socket?.remoteAddress,
+  };
+}
+
+/** A new id that follows one request through every service (16 random bytes as hexadecimal digits, as W3C trace ids). */
+export function newTraceId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/** The trace id that a caller gave, if it is one, else a new one. */
+export function traceIdFrom(header: unknown): string {
+  return typeof header === 'string' && /^[A-Za-z0-9_-]{8,64}$/.test(header) ? header : newTraceId();
+}
