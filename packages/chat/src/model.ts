@@ -34,6 +34,8 @@ export interface StoredMembership {
   readSeq: number;
   /** The member sees messages above this seq only. */
   joinedSeq: number;
+  /** Highest seq that the member deleted for themselves, 0 if none. */
+  hiddenSeq: number;
   /** False once the member has left. */
   active: boolean;
   changeSeq: number;

@@ -23,8 +23,8 @@ export interface ConversationRepository {
     senderId: string,
     preview: Omit<StoredPreview, 'seq'>,
   ): Promise<StoredConversation | null>;
-  /** Sets the preview to `preview` if it still shows the message number `seq`. */
-  replacePreview(conversationId: string, seq: number, preview: StoredPreview | null): Promise<void>;
+  /** Sets the preview to `preview` if it still shows the message `messageId`. */
+  replacePreview(conversationId: string, messageId: string, preview: StoredPreview | null): Promise<void>;
   /** Takes the next change number. */
   takeChangeSeq(conversationId: string): Promise<number>;
   findDirect(pairKey: string): Promise<StoredConversation | null>;
@@ -42,12 +42,17 @@ export interface ConversationRepository {
   contactsOf(userId: string, limit: number): Promise<string[]>;
   /** For the worker: conversations by id, whoever takes part. */
   findByIds(ids: string[]): Promise<StoredConversation[]>;
-  /** For the hole filler: conversations that changed since `since`. */
-  changedSince(
-    since: Date,
-    limit: number,
-    afterId?: string,
-  ): Promise<Pick<StoredConversation, 'id' | 'seq' | 'updatedAt'>[]>;
+  /** For the hole filler: conversations with a message attempt since `since`, the oldest first. */
+  activeSince(since: Date, limit: number): Promise<ConversationActivity[]>;
+  /** Remembers that every seq up to `denseSeq` has a row, so that the filler need not look there again. */
+  setDenseSeq(conversationId: string, denseSeq: number): Promise<void>;
+}
+
+export interface ConversationActivity {
+  id: string;
+  seq: number;
+  denseSeq: number;
+  lastMessageAt: Date;
 }
 
 export type InsertResult =
@@ -76,7 +81,8 @@ export interface MessageRepository {
   /** Without voids. */
   findByIds(conversationId: string, ids: string[]): Promise<StoredMessage[]>;
   history(query: HistoryQuery): Promise<StoredMessage[]>;
-  countHistory(query: Pick<HistoryQuery, 'conversationId' | 'viewer' | 'aboveSeq'>): Promise<number>;
+  /** Rows above the seq that `history` leaves out for this viewer: voids, and what they deleted for themselves. */
+  countHidden(query: Pick<HistoryQuery, 'conversationId' | 'viewer' | 'aboveSeq'>): Promise<number>;
   /** Messages of others, not deleted, not void, above the seq. */
   countUnread(conversationId: string, userId: string, aboveSeq: number): Promise<number>;
   /** Every row with fromSeq < seq <= toSeq in ascending order, voids too (`void: true`): for sync, which must see holes. */
@@ -86,13 +92,10 @@ export interface MessageRepository {
     toSeq: number,
     limit: number,
   ): Promise<(StoredMessage & { void: boolean })[]>;
-  /** Rows with seq <= toSeq stamped in (fromChangeSeq, ...] or still marked, by changeSeq. */
-  changes(
-    conversationId: string,
-    fromChangeSeq: number,
-    toSeq: number,
-    limit: number,
-  ): Promise<(StoredMessage & { changing: boolean })[]>;
+  /** Rows with seq <= toSeq stamped above fromChangeSeq, in order of their stamps. */
+  stampedSince(conversationId: string, fromChangeSeq: number, toSeq: number, limit: number): Promise<StoredMessage[]>;
+  /** Rows with seq <= toSeq whose change is not stamped yet. */
+  marked(conversationId: string, toSeq: number, limit: number): Promise<StoredMessage[]>;
   /** Fills a hole. @returns false if a message was there */
   fillVoid(conversationId: string, seq: number, now: Date): Promise<boolean>;
   newest(conversationId: string): Promise<StoredMessage | null>;
@@ -106,8 +109,16 @@ export interface MessageRepository {
   findUnpublished(before: Date, limit: number): Promise<StoredMessage[]>;
   /** Change marks made before `before`: their writers crashed. */
   findStaleMarks(before: Date, limit: number): Promise<{ id: string; conversationId: string; tokens: string[] }[]>;
-  /** Seqs of (fromSeq, toSeq] that have a row. */
-  presentSeqs(conversationId: string, fromSeq: number, toSeq: number): Promise<number[]>;
+  /** Seqs of (fromSeq, toSeq] that have a row, by conversation. */
+  presentSeqs(ranges: { conversationId: string; fromSeq: number; toSeq: number }[]): Promise<Map<string, Set<number>>>;
+  /** Ids and senders of (fromSeq, toSeq], the newest first, without voids and deleted ones. */
+  authors(conversationId: string, fromSeq: number, toSeq: number, limit: number): Promise<MessageAuthor[]>;
+}
+
+export interface MessageAuthor {
+  messageId: string;
+  seq: number;
+  senderId: string;
 }
 
 export interface MembershipRepository {
@@ -117,6 +128,8 @@ export interface MembershipRepository {
   find(conversationId: string, userId: string): Promise<StoredMembership | null>;
   /** Creates or revives rows, with the mark `token` if given (a change to stamp). */
   ensure(conversationId: string, userIds: string[], joinedSeq: number, token?: string): Promise<void>;
+  /** Remembers the highest seq that the user deleted for themselves. */
+  raiseHidden(conversationId: string, userId: string, seq: number): Promise<void>;
   /** Sets rows inactive, with the mark. */
   leave(conversationId: string, userId: string, token: string): Promise<void>;
   stamp(conversationId: string, token: string, changeSeq: number): Promise<void>;

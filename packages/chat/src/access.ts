@@ -1,0 +1,45 @@
+import { ChatError } from '@confab/contracts';
+import type { ChatContext } from './context.ts';
+import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
+
+/**
+ * The conversation, if the user takes part in it.
+ * @throws ChatError NOT_FOUND for foreign and unknown conversations alike
+ */
+export async function conversationFor(
+  ctx: ChatContext,
+  userId: string,
+  conversationId: string,
+): Promise<StoredConversation> {
+  const conversation = await ctx.store.conversations.findFor(userId, conversationId);
+  if (!conversation) throw new ChatError('NOT_FOUND');
+  return conversation;
+}
+
+export interface VisibleMessage {
+  message: StoredMessage;
+  conversation: StoredConversation;
+  membership: StoredMembership | null;
+}
+
+/**
+ * A message that the user may see.
+ * @throws ChatError NOT_FOUND if there is none, it is foreign, older than the user's joining, or deleted by the user for themselves
+ */
+export async function messageFor(ctx: ChatContext, userId: string, messageId: string): Promise<VisibleMessage> {
+  const message = await ctx.store.messages.findById(messageId);
+  // An unknown id costs the same two look-ups as a foreign one, so that time tells nothing either.
+  const conversationId = message?.conversationId ?? NOWHERE;
+  const [conversation, membership] = await Promise.all([
+    ctx.store.conversations.findFor(userId, conversationId),
+    ctx.store.memberships.find(conversationId, userId),
+  ]);
+  if (!message || !conversation || !isVisible(message, userId, membership)) throw new ChatError('NOT_FOUND');
+  return { message, conversation, membership };
+}
+
+const NOWHERE = '0'.repeat(24);
+
+export function isVisible(message: StoredMessage, userId: string, membership: StoredMembership | null): boolean {
+  return message.seq > (membership?.joinedSeq ?? 0) && !message.deletedFor.includes(userId);
+}

@@ -1,0 +1,82 @@
+import { ChatError } from '@confab/contracts';
+import { messageFor } from './access.ts';
+import { changeMark } from './change-marks.ts';
+import type { ChatContext } from './context.ts';
+import type { StoredConversation, StoredMessage } from './model.ts';
+import { feedEvent, outbound, publishOrLeaveToSync } from './publish.ts';
+import { previewOf } from './views.ts';
+
+export interface DeleteRequest {
+  userId: string;
+  messageId: string;
+  forEveryone: boolean;
+  traceId: string;
+}
+
+/**
+ * Deletes a message for everyone (its sender only) or for the caller alone. Deleting again changes nothing.
+ * @throws ChatError NOT_FOUND, FORBIDDEN (for everyone, by somebody else)
+ */
+export async function deleteMessage(ctx: ChatContext, request: DeleteRequest): Promise<{ conversationId: string }> {
+  const { message, conversation } = await messageFor(ctx, request.userId, request.messageId);
+  if (request.forEveryone) {
+    if (message.senderId !== request.userId)
+      throw new ChatError('FORBIDDEN', { reason: 'only the sender deletes for everyone' });
+    await deleteForEveryone(ctx, message, conversation, request.traceId);
+  } else await deleteForSelf(ctx, message, request);
+  return { conversationId: conversation.id };
+}
+
+async function deleteForEveryone(
+  ctx: ChatContext,
+  message: StoredMessage,
+  conversation: StoredConversation,
+  traceId: string,
+): Promise<void> {
+  const now = new Date(ctx.clock.now());
+  const mark = changeMark(now, ctx.ids.token());
+  if (!(await ctx.store.messages.deleteForEveryone(message.id, mark, now))) return;
+  const changeSeq = await stampChange(ctx, message, mark);
+  const emptied = previewOf({ ...message, text: null, deletedAt: now });
+  await ctx.store.conversations.replacePreview(conversation.id, message.id, emptied);
+  const data = { messageId: message.id, seq: message.seq };
+  const feed = feedEvent('message.deleted', {
+    id: ctx.ids.token(),
+    at: now.getTime(),
+    traceId,
+    conversationId: conversation.id,
+    data,
+  });
+  await publishOrLeaveToSync(ctx, deletedEvent(message, changeSeq, true, traceId), conversation.participants, feed);
+}
+
+async function deleteForSelf(ctx: ChatContext, message: StoredMessage, request: DeleteRequest): Promise<void> {
+  const now = new Date(ctx.clock.now());
+  const mark = changeMark(now, ctx.ids.token());
+  if (!(await ctx.store.messages.deleteFor(message.id, request.userId, mark, now))) return;
+  const [changeSeq] = await Promise.all([
+    stampChange(ctx, message, mark),
+    ctx.store.memberships.raiseHidden(message.conversationId, request.userId, message.seq),
+  ]);
+  await publishOrLeaveToSync(ctx, deletedEvent(message, changeSeq, false, request.traceId), [request.userId]);
+}
+
+/** Numbers the change and stamps it. Between mark and stamp a sync sees the mark (DESIGN, catching up). */
+export async function stampChange(
+  ctx: Pick<ChatContext, 'store'>,
+  message: Pick<StoredMessage, 'id' | 'conversationId'>,
+  mark: string,
+): Promise<number> {
+  const changeSeq = await ctx.store.conversations.takeChangeSeq(message.conversationId);
+  await ctx.store.messages.stamp(message.id, mark, changeSeq);
+  return changeSeq;
+}
+
+function deletedEvent(message: StoredMessage, changeSeq: number, deletedForEveryone: boolean, traceId: string) {
+  const { id: messageId, conversationId, seq } = message;
+  return outbound(
+    'message:deleted',
+    { messageId, conversationId, seq, changeSeq, deletedForEveryone },
+    { traceId, conversationId },
+  );
+}

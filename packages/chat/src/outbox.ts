@@ -1,0 +1,90 @@
+import type { ChatContext } from './context.ts';
+import type { Log } from './ports/environment.ts';
+import type { ChatStore, MessageRepository } from './ports/repositories.ts';
+import { usersById } from './profiles.ts';
+import { publishMessage } from './publish.ts';
+
+/** Milliseconds that cleared marks are collected before one write. Far below the 2 s after which the relay would republish. */
+const FLUSH_MS = 25;
+/** Marks in one write. */
+const FLUSH_COUNT = 500;
+
+/** Collects the ids of published messages and clears their outbox marks in batches. */
+export function createPublishedMarks(messages: Pick<MessageRepository, 'clearUnpublished'>, log: Log) {
+  let waiting: string[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const inFlight = new Set<Promise<void>>();
+
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting.length === 0) return;
+    const ids = waiting;
+    waiting = [];
+    // A mark that is not cleared costs one more publish by the relay, nothing else.
+    const write = messages
+      .clearUnpublished(ids)
+      .catch((error: unknown) =>
+        log.warn({ err: error, count: ids.length }, 'outbox marks not cleared; the relay will publish again'),
+      )
+      .finally(() => inFlight.delete(write));
+    inFlight.add(write);
+  };
+
+  return {
+    add(messageId: string): void {
+      waiting.push(messageId);
+      if (waiting.length >= FLUSH_COUNT) flush();
+      else timer ??= setTimeout(flush, FLUSH_MS);
+    },
+    /** Writes what is waiting, and returns when it is written. */
+    async drain(): Promise<void> {
+      flush();
+      await Promise.all(inFlight);
+    },
+  };
+}
+
+export type PublishedMarks = ReturnType<typeof createPublishedMarks>;
+
+/** Age in milliseconds after which a message that is still marked is published again. Source: DESIGN, the way of one message. */
+export const RELAY_AFTER_MS = 2_000;
+/** Messages that one run of the relay publishes at most. */
+const RELAY_BATCH = 500;
+
+/**
+ * Publishes what was stored and never (or not provably) published: its writer crashed, or the bus was away.
+ * @returns how many it published
+ * @throws ChatError UNAVAILABLE while the store or the bus is away; what is left comes with the next run
+ */
+export async function relayOutbox(
+  ctx: Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'clock' | 'ids'>,
+): Promise<number> {
+  const due = await ctx.store.messages.findUnpublished(new Date(ctx.clock.now() - RELAY_AFTER_MS), RELAY_BATCH);
+  if (due.length === 0) return 0;
+  const participants = await participantsOf(
+    ctx.store,
+    due.map((m) => m.conversationId),
+  );
+  const senders = await usersById(
+    ctx.store.users,
+    due.map((m) => m.senderId),
+  );
+  const traceId = ctx.ids.token();
+  // in seq order per conversation: `due` is sorted by time of creation
+  for (const message of due) {
+    const to = {
+      participants: participants.get(message.conversationId) ?? [],
+      sender: senders.get(message.senderId),
+      traceId,
+    };
+    await publishMessage(ctx, message, to);
+  }
+  await ctx.store.messages.clearUnpublished(due.map((m) => m.id));
+  return due.length;
+}
+
+async function participantsOf(store: ChatStore, ids: string[]): Promise<Map<string, string[]>> {
+  const conversations = await store.conversations.findByIds([...new Set(ids)]);
+  return new Map(conversations.map((c) => [c.id, c.participants]));
+}

@@ -1,0 +1,75 @@
+import type { PresenceReceipt } from '@confab/contracts';
+import type { ChatContext } from './context.ts';
+import type { PresenceRegistry } from './ports/bus.ts';
+import type { ContactBook } from './profiles.ts';
+import { outbound, publishOrLeaveToSync } from './publish.ts';
+
+type PresenceContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock' | 'ids'> & {
+  registry: PresenceRegistry;
+  contacts: ContactBook;
+};
+
+/** Milliseconds after the last disconnection before a user is told offline: a page reload is no absence. Source: DESIGN. */
+export const OFFLINE_GRACE_MS = 3_000;
+/** Contacts that are told of one user. Source: five groups of the largest size. */
+const CONTACT_LIMIT = 5_000;
+const CHECK_BATCH = 200;
+
+/**
+ * Somebody connected or disconnected. Repeating it is harmless: the registry hands each change of state to one caller.
+ * @param redelivered the entry came before: its worker may have died after claiming and before telling
+ */
+export async function applyPresence(
+  ctx: PresenceContext,
+  receipt: PresenceReceipt,
+  redelivered: boolean,
+): Promise<void> {
+  const { userId } = receipt;
+  if (receipt.state === 'disconnected')
+    return ctx.registry.scheduleOfflineCheck(userId, ctx.clock.now() + OFFLINE_GRACE_MS);
+  if (receipt.profile) await ctx.contacts.meet(userId, receipt.profile);
+  const cameOnline = await ctx.registry.claimOnline(userId);
+  if (cameOnline || redelivered) await tellContacts(ctx, userId, 'user:online', receipt.traceId);
+}
+
+/** Checks users whose grace is over. @returns how many went offline */
+export async function settleOffline(ctx: PresenceContext): Promise<number> {
+  const now = ctx.clock.now();
+  let offline = 0;
+  for (const userId of await ctx.registry.dueOfflineChecks(now, CHECK_BATCH)) {
+    if (await ctx.registry.claimOffline(userId)) {
+      offline++;
+      await ctx.store.users.setLastSeen(userId, now);
+      await tellContacts(ctx, userId, 'user:offline', ctx.ids.token(), now);
+    }
+    await ctx.registry.settleOfflineCheck(userId, now);
+  }
+  return offline;
+}
+
+/** Takes away what dead gateways held. @returns how many of them there were */
+export async function reapGateways(ctx: PresenceContext): Promise<number> {
+  const reaped = await ctx.registry.reapExpired();
+  for (const { instance, userIds } of reaped) {
+    ctx.log.warn({ instance, users: userIds.length }, 'gateway lease ran out; its users are checked');
+    // Their grace was the lease itself.
+    for (const userId of userIds) await ctx.registry.scheduleOfflineCheck(userId, ctx.clock.now());
+  }
+  return reaped.length;
+}
+
+async function tellContacts(
+  ctx: PresenceContext,
+  userId: string,
+  state: 'user:online' | 'user:offline',
+  traceId: string,
+  lastSeen = 0,
+): Promise<void> {
+  const contacts = await ctx.store.conversations.contactsOf(userId, CONTACT_LIMIT);
+  if (contacts.length === 0) return;
+  const event =
+    state === 'user:online'
+      ? outbound(state, { userId }, { traceId })
+      : outbound(state, { userId, lastSeen }, { traceId });
+  await publishOrLeaveToSync(ctx, event, contacts);
+}

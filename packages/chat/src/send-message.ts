@@ -1,0 +1,134 @@
+import { ChatError, type Message, type SendMessageBody } from '@confab/contracts';
+import type { ChatContext } from './context.ts';
+import type { StoredConversation, StoredMessage } from './model.ts';
+import type { PublishedMarks } from './outbox.ts';
+import { usersById } from './profiles.ts';
+import { publishMessage } from './publish.ts';
+import { messageView, watermarksOf } from './views.ts';
+import { voidSeq } from './voids.ts';
+
+/** Times that a sender takes another seq because the hole filler was faster. Each needs a stall of 10 s: three in a row are a defect. */
+const SEQ_ATTEMPTS = 3;
+
+export interface SendRequest {
+  senderId: string;
+  body: SendMessageBody;
+  traceId: string;
+}
+
+/**
+ * Stores a message and tells every participant's gateway.
+ * @returns the message as readers see it; for a client id used before, the message of that time
+ * @throws ChatError VALIDATION_FAILED (neither text nor media), NOT_FOUND (conversation foreign or unknown, reply to something invisible),
+ *   RATE_LIMITED, UNAVAILABLE (the store did not answer: the same clientMessageId again settles it)
+ */
+export async function sendMessage(
+  ctx: ChatContext & { published: PublishedMarks },
+  request: SendRequest,
+): Promise<Message> {
+  const { senderId, body, traceId } = request;
+  checkContent(body);
+  await takeMessageBudget(ctx, senderId, body);
+  if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
+
+  const { message, conversation, original } = await store(ctx, draft(ctx, senderId, body));
+  if (original) return describe(ctx, original, conversation);
+
+  const sender = (await usersById(ctx.store.users, [senderId])).get(senderId);
+  try {
+    await publishMessage(ctx, message, { participants: conversation.participants, sender, traceId });
+    ctx.published.add(message.id);
+  } catch (error) {
+    // Stored is sent: the mark `unpublished` stays, and the relay delivers it once the bus is back.
+    ctx.log.warn({ err: error, traceId, messageId: message.id }, 'message stored but not published; left to the relay');
+  }
+  return messageView(message, sender, 'sent');
+}
+
+function checkContent(body: SendMessageBody): void {
+  const hasText = typeof body.text === 'string' && body.text.trim().length > 0;
+  const hasMedia = (body.media?.length ?? 0) > 0;
+  if (!hasText && !hasMedia)
+    throw new ChatError('VALIDATION_FAILED', { field: 'text', reason: 'a message has text or media' });
+  const type = body.messageType ?? 'text';
+  if (type !== 'text' && !hasMedia) {
+    throw new ChatError('VALIDATION_FAILED', { field: 'media', reason: `a message of type ${type} has media` });
+  }
+}
+
+async function takeMessageBudget(ctx: ChatContext, senderId: string, body: SendMessageBody): Promise<void> {
+  // A retry has the same member and so costs nothing.
+  const member = body.clientMessageId ? `${body.conversationId}:${body.clientMessageId}` : ctx.ids.token();
+  const rule = { limit: ctx.settings.messagesPerMinute, windowMs: 60_000 };
+  const taken = await ctx.limiter.take(`messages:${senderId}`, rule, member);
+  if (!taken.allowed) {
+    const reason = `at most ${rule.limit} messages a minute`;
+    throw new ChatError('RATE_LIMITED', { retryAfter: taken.retryAfter, reason });
+  }
+}
+
+async function checkReply(ctx: ChatContext, senderId: string, conversationId: string, replyTo: string): Promise<void> {
+  const [[target], row] = await Promise.all([
+    ctx.store.messages.findByIds(conversationId, [replyTo]),
+    ctx.store.memberships.find(conversationId, senderId),
+  ]);
+  const visible = target && target.seq > (row?.joinedSeq ?? 0) && !target.deletedFor.includes(senderId);
+  // The conversation itself is checked where the seq is taken; both answers are the same.
+  if (!visible) throw new ChatError('NOT_FOUND');
+}
+
+function draft(ctx: ChatContext, senderId: string, body: SendMessageBody): StoredMessage {
+  const now = new Date(ctx.clock.now());
+  return {
+    id: ctx.ids.objectId(),
+    conversationId: body.conversationId,
+    seq: 0,
+    changeSeq: 0,
+    senderId,
+    clientMessageId: body.clientMessageId ?? null,
+    text: body.text ?? null,
+    media: body.media ?? [],
+    messageType: body.messageType ?? body.media?.[0]?.type ?? 'text',
+    replyTo: body.replyTo ?? null,
+    deletedAt: null,
+    deletedFor: [],
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+interface Stored {
+  message: StoredMessage;
+  conversation: StoredConversation;
+  /** The message that an earlier send with the same client id stored. */
+  original?: StoredMessage;
+}
+
+async function store(ctx: ChatContext, message: StoredMessage): Promise<Stored> {
+  for (let attempt = 0; attempt < SEQ_ATTEMPTS; attempt++) {
+    const { id: messageId, senderId, text, messageType, createdAt } = message;
+    const preview = { messageId, senderId, text, messageType, createdAt, deletedAt: null };
+    const conversation = await ctx.store.conversations.takeSeq(message.conversationId, senderId, preview);
+    if (!conversation) throw new ChatError('NOT_FOUND');
+    message.seq = conversation.seq;
+    const inserted = await ctx.store.messages.insert(message);
+    if (inserted.kind === 'inserted') return { message, conversation };
+    if (inserted.kind === 'client-id-used') {
+      await voidSeq(ctx, message.conversationId, message.seq, message.id);
+      return { message, conversation, original: inserted.message };
+    }
+  }
+  throw new ChatError('UNAVAILABLE', { retryAfter: 1, reason: 'the sequence moved on too fast' });
+}
+
+async function describe(ctx: ChatContext, message: StoredMessage, conversation: StoredConversation): Promise<Message> {
+  const [users, rows] = await Promise.all([
+    usersById(ctx.store.users, [message.senderId]),
+    ctx.store.memberships.ofConversations([message.conversationId]),
+  ]);
+  return messageView(
+    message,
+    users.get(message.senderId),
+    watermarksOf(conversation.participants, rows).statusOf(message),
+  );
+}

@@ -1,0 +1,128 @@
+import type { Conversation, Message, MessagePreview, MessageStatus, Participant, Sender } from '@confab/contracts';
+import type { StoredConversation, StoredMembership, StoredMessage, StoredPreview, StoredUser } from './model.ts';
+
+/** What the watermarks of a conversation say, ready to ask per message. */
+export interface Watermarks {
+  statusOf(message: { seq: number; senderId: string }): MessageStatus;
+}
+
+type Marks = Pick<StoredMembership, 'userId' | 'deliveredSeq' | 'readSeq'>;
+
+/** A member without a row has received and read nothing. */
+export function watermarksOf(participants: readonly string[], memberships: readonly Marks[]): Watermarks {
+  const rows = new Map(memberships.map((m) => [m.userId, m]));
+  const delivered = lowestTwo(participants, (id) => rows.get(id)?.deliveredSeq ?? 0);
+  const read = lowestTwo(participants, (id) => rows.get(id)?.readSeq ?? 0);
+  return {
+    statusOf: ({ seq, senderId }) => {
+      if (read.withoutUser(senderId) >= seq) return 'read';
+      return Math.max(delivered.withoutUser(senderId), read.withoutUser(senderId)) >= seq ? 'delivered' : 'sent';
+    },
+  };
+}
+
+/**
+ * The lowest value of all participants but one, for any one in constant time. Nobody else there: 0, so that a message
+ * to nobody stays "sent".
+ */
+export function lowestTwo(participants: readonly string[], seqOf: (userId: string) => number) {
+  let lowest = Number.POSITIVE_INFINITY;
+  let second = Number.POSITIVE_INFINITY;
+  let holder = '';
+  for (const id of participants) {
+    const value = seqOf(id);
+    if (value < lowest) {
+      second = lowest;
+      lowest = value;
+      holder = id;
+    } else if (value < second) second = value;
+  }
+  return {
+    withoutUser(userId: string): number {
+      const value = userId === holder ? second : lowest;
+      return Number.isFinite(value) ? value : 0;
+    },
+  };
+}
+
+export function senderView(id: string, user: StoredUser | undefined): Sender {
+  const { firstName = '', lastName = '', name, profileImage = null } = user?.profile ?? {};
+  return { _id: id, firstName, lastName, name: name ?? (`${firstName} ${lastName}`.trim() || id), profileImage };
+}
+
+export function participantView(id: string, user: StoredUser | undefined, isOnline: boolean): Participant {
+  return { ...senderView(id, user), isOnline, lastSeen: user?.lastSeen ?? null };
+}
+
+export function messageView(message: StoredMessage, sender: StoredUser | undefined, status: MessageStatus): Message {
+  return {
+    _id: message.id,
+    conversationId: message.conversationId,
+    seq: message.seq,
+    changeSeq: message.changeSeq,
+    senderId: senderView(message.senderId, sender),
+    ...(message.clientMessageId !== null && { clientMessageId: message.clientMessageId }),
+    text: message.text,
+    media: message.media,
+    messageType: message.messageType,
+    status,
+    replyTo: message.replyTo,
+    deletedAt: message.deletedAt?.toISOString() ?? null,
+    createdAt: message.createdAt.toISOString(),
+    updatedAt: message.updatedAt.toISOString(),
+  };
+}
+
+export function previewView(
+  preview: StoredPreview,
+  sender: StoredUser | undefined,
+  status: MessageStatus,
+): MessagePreview {
+  return {
+    _id: preview.messageId,
+    seq: preview.seq,
+    text: preview.text,
+    messageType: preview.messageType,
+    senderId: senderView(preview.senderId, sender),
+    status,
+    deletedAt: preview.deletedAt?.toISOString() ?? null,
+    createdAt: preview.createdAt.toISOString(),
+  };
+}
+
+export interface ConversationParts {
+  conversation: StoredConversation;
+  users: Map<string, StoredUser>;
+  online: Set<string>;
+  preview: StoredPreview | null;
+  marks: Watermarks;
+  unreadCount: number;
+  readSeq: number;
+}
+
+export function conversationView(parts: ConversationParts): Conversation {
+  const { conversation: c, users, preview, marks } = parts;
+  return {
+    _id: c.id,
+    participants: c.participants.map((id) => participantView(id, users.get(id), parts.online.has(id))),
+    isGroup: c.isGroup,
+    name: c.name,
+    seq: c.seq,
+    unreadCount: parts.unreadCount,
+    readSeq: parts.readSeq,
+    lastMessage: preview && previewView(preview, users.get(preview.senderId), marks.statusOf(preview)),
+    lastMessageAt: preview ? preview.createdAt.toISOString() : null,
+    createdAt: c.createdAt.toISOString(),
+    updatedAt: c.updatedAt.toISOString(),
+  };
+}
+
+export const previewOf = (message: StoredMessage): StoredPreview => ({
+  messageId: message.id,
+  seq: message.seq,
+  senderId: message.senderId,
+  text: message.text,
+  messageType: message.messageType,
+  createdAt: message.createdAt,
+  deletedAt: message.deletedAt,
+});

@@ -1,0 +1,110 @@
+import type { ChatContext } from './context.ts';
+import type { ConversationActivity } from './ports/repositories.ts';
+import { previewOf } from './views.ts';
+
+type VoidContext = Pick<ChatContext, 'store' | 'clock'>;
+
+/**
+ * Fills a seq whose message will never come, and puts the preview back if it shows that message.
+ * @param previewMessageId the id that the sender put into the preview when it took this seq, if known
+ * @returns false if a message was there after all
+ */
+export async function voidSeq(
+  ctx: VoidContext,
+  conversationId: string,
+  seq: number,
+  previewMessageId?: string,
+): Promise<boolean> {
+  const filled = await ctx.store.messages.fillVoid(conversationId, seq, new Date(ctx.clock.now()));
+  if (!filled) return false;
+  const shown = previewMessageId ?? (await shownBy(ctx, conversationId, seq));
+  if (shown) {
+    const newest = await ctx.store.messages.newest(conversationId);
+    await ctx.store.conversations.replacePreview(conversationId, shown, newest && previewOf(newest));
+  }
+  return true;
+}
+
+async function shownBy(ctx: VoidContext, conversationId: string, seq: number): Promise<string | undefined> {
+  const [conversation] = await ctx.store.conversations.findByIds([conversationId]);
+  return conversation?.lastMessage?.seq === seq ? conversation.lastMessage.messageId : undefined;
+}
+
+/** Age in milliseconds after which a hole is filled. Source: DESIGN; twice the longest time that a store operation may take, and more. */
+export const HOLE_AGE_MS = 10_000;
+/** Conversations looked at in one query. */
+const RANGE_BATCH = 50;
+/** Conversations on one page of the scan. */
+const SCAN_LIMIT = 1_000;
+/** The filler notes durably how far a conversation is dense once that moved by this many messages. */
+const NOTE_EVERY = 64;
+
+/**
+ * Finds seqs that were taken and never used, and fills those that it has seen missing for HOLE_AGE_MS. Several workers may run it side by side: filling is
+ * idempotent. It remembers in memory what it saw; after a restart a hole waits HOLE_AGE_MS once more.
+ */
+export function createHoleFiller(ctx: VoidContext, startAt: Date) {
+  const missingSince = new Map<string, number>();
+  const denseUpTo = new Map<string, number>();
+  let since = startAt;
+  const active = (from: Date) => ctx.store.conversations.activeSince(from, SCAN_LIMIT);
+
+  const inspect = async (batch: ConversationActivity[]): Promise<number> => {
+    const ranges = batch
+      .map((c) => ({ conversationId: c.id, fromSeq: Math.max(c.denseSeq, denseUpTo.get(c.id) ?? 0), toSeq: c.seq }))
+      .filter((r) => r.fromSeq < r.toSeq);
+    const present = await ctx.store.messages.presentSeqs(ranges);
+    let filled = 0;
+    for (const range of ranges) filled += await settle(range, present.get(range.conversationId) ?? new Set());
+    return filled;
+  };
+
+  const settle = async (
+    range: { conversationId: string; fromSeq: number; toSeq: number },
+    present: Set<number>,
+  ): Promise<number> => {
+    let filled = 0;
+    let dense = range.fromSeq;
+    for (let seq = range.fromSeq + 1; seq <= range.toSeq; seq++) {
+      const key = `${range.conversationId}:${seq}`;
+      const closed =
+        present.has(seq) || (isOld(key) && (await voidSeq(ctx, range.conversationId, seq).then(() => ++filled > 0)));
+      if (closed) missingSince.delete(key);
+      if (closed && dense === seq - 1) dense = seq;
+    }
+    await note(range.conversationId, range.fromSeq, dense);
+    return filled;
+  };
+
+  const isOld = (key: string): boolean => {
+    const first = missingSince.get(key) ?? ctx.clock.now();
+    missingSince.set(key, first);
+    return ctx.clock.now() - first >= HOLE_AGE_MS;
+  };
+
+  const note = async (conversationId: string, from: number, dense: number): Promise<void> => {
+    if (dense === from) return;
+    denseUpTo.delete(conversationId);
+    denseUpTo.set(conversationId, dense);
+    if (denseUpTo.size > 50_000) denseUpTo.delete(denseUpTo.keys().next().value as string);
+    if (Math.floor(dense / NOTE_EVERY) > Math.floor(from / NOTE_EVERY))
+      await ctx.store.conversations.setDenseSeq(conversationId, dense);
+  };
+
+  return {
+    /** One pass. @returns how many holes it filled */
+    async run(): Promise<number> {
+      const startedAt = ctx.clock.now();
+      let filled = 0;
+      let from = since;
+      for (let page = await active(from); page.length > 0; page = await active(from)) {
+        for (let i = 0; i < page.length; i += RANGE_BATCH) filled += await inspect(page.slice(i, i + RANGE_BATCH));
+        if (page.length < SCAN_LIMIT) break;
+        from = new Date(Math.max(from.getTime() + 1, (page.at(-1) as ConversationActivity).lastMessageAt.getTime()));
+      }
+      // A conversation stays in view until it was quiet for longer than a hole needs to become old.
+      since = new Date(Math.max(since.getTime(), startedAt - 3 * HOLE_AGE_MS));
+      return filled;
+    },
+  };
+}

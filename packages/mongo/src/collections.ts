@@ -1,0 +1,73 @@
+import type { Collection, Db } from 'mongodb';
+import type { ConversationDoc, MembershipDoc, MessageDoc, UserDoc } from './documents.ts';
+
+export interface Collections {
+  conversations: Collection<ConversationDoc>;
+  memberships: Collection<MembershipDoc>;
+  messages: Collection<MessageDoc>;
+  users: Collection<UserDoc>;
+}
+
+export function collectionsOf(db: Db): Collections {
+  return {
+    conversations: db.collection<ConversationDoc>('conversations'),
+    memberships: db.collection<MembershipDoc>('memberships'),
+    messages: db.collection<MessageDoc>('messages'),
+    users: db.collection<UserDoc>('users'),
+  };
+}
+
+/**
+ * Creates the indexes; calling it again changes nothing. Every index is here because a query of this package needs it:
+ * the comment names the query.
+ */
+export async function ensureIndexes(c: Collections): Promise<void> {
+  await c.conversations.createIndexes([
+    // lists and contacts of a user. Not with lastMessageAt: each message would rewrite one entry per participant
+    { key: { participants: 1 }, name: 'by_participant' },
+    {
+      key: { pairKey: 1 },
+      name: 'one_per_pair',
+      unique: true,
+      partialFilterExpression: { pairKey: { $exists: true } },
+    },
+    // the hole filler's scan of what was active lately
+    { key: { lastMessageAt: 1 }, name: 'by_activity' },
+  ]);
+  await c.memberships.createIndexes([
+    { key: { conversationId: 1, userId: 1 }, name: 'one_per_member', unique: true },
+    { key: { userId: 1 }, name: 'by_user' },
+    { key: { changing: 1 }, name: 'marks', partialFilterExpression: { changing: { $exists: true } } },
+  ]);
+  await c.messages.createIndexes([
+    // order, history, unread counts, sync; and what makes a seq unique
+    { key: { conversationId: 1, seq: 1 }, name: 'one_per_seq', unique: true },
+    {
+      key: { conversationId: 1, senderId: 1, clientMessageId: 1 },
+      name: 'one_per_client_id',
+      unique: true,
+      partialFilterExpression: { clientMessageId: { $exists: true } },
+    },
+    // the outbox: only what is not published yet is in it
+    { key: { unpublished: 1, createdAt: 1 }, name: 'outbox', partialFilterExpression: { unpublished: true } },
+    // catching up on changes
+    {
+      key: { conversationId: 1, changeSeq: 1 },
+      name: 'by_change',
+      partialFilterExpression: { changeSeq: { $exists: true } },
+    },
+    {
+      key: { conversationId: 1, changing: 1 },
+      name: 'marks_by_conversation',
+      partialFilterExpression: { changing: { $exists: true } },
+    },
+    { key: { changing: 1 }, name: 'marks', partialFilterExpression: { changing: { $exists: true } } },
+    // what the total of a history leaves out
+    { key: { conversationId: 1, void: 1 }, name: 'voids', partialFilterExpression: { void: true } },
+    {
+      key: { conversationId: 1, deletedFor: 1 },
+      name: 'hidden',
+      partialFilterExpression: { deletedFor: { $exists: true } },
+    },
+  ]);
+}

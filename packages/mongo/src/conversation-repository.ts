@@ -1,0 +1,147 @@
+import { type ConversationRepository, pairKeyOf, type StoredConversation } from '@confab/chat';
+import { type Filter, ObjectId, type UpdateFilter } from 'mongodb';
+import type { Collections } from './collections.ts';
+import { type ConversationDoc, fromPreview, oid, toConversation } from './documents.ts';
+import { guarded, isDuplicateKey } from './failures.ts';
+
+/**
+ * Taking a number is acknowledged by the primary alone: the insert of the message that follows asks for the majority, and a majority that
+ * has the insert has everything that the primary wrote before it.
+ */
+const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
+
+export function createConversationRepository({ conversations }: Collections): ConversationRepository {
+  const one = (filter: Filter<ConversationDoc>) =>
+    guarded(async () => {
+      const doc = await conversations.findOne(filter);
+      return doc && toConversation(doc);
+    });
+  const many = (filter: Filter<ConversationDoc>, limit: number) =>
+    guarded(async () => (await conversations.find(filter).limit(limit).toArray()).map(toConversation));
+  const change = (filter: Filter<ConversationDoc>, update: UpdateFilter<ConversationDoc>, options: object = {}) =>
+    guarded(async () => {
+      const doc = await conversations.findOneAndUpdate(filter, update, { returnDocument: 'after', ...options });
+      return doc && toConversation(doc);
+    });
+  const insert = async (doc: ConversationDoc): Promise<StoredConversation> => {
+    await guarded(() => conversations.insertOne(doc));
+    return toConversation(doc);
+  };
+
+  return {
+    findFor: (userId, id) => one({ _id: oid(id), participants: userId }),
+    findManyFor: (userId, ids, limit) =>
+      many({ participants: userId, ...(ids && { _id: { $in: ids.map(oid) } }) }, limit),
+    listFor: (userId, { limit, before }) =>
+      guarded(async () => {
+        const filter: Filter<ConversationDoc> = { participants: userId };
+        if (before) {
+          filter.$or = [
+            { lastMessageAt: { $lt: before.at } },
+            { lastMessageAt: before.at, _id: { $lt: oid(before.id) } },
+          ];
+        }
+        const docs = await conversations.find(filter).sort({ lastMessageAt: -1, _id: -1 }).limit(limit).toArray();
+        return docs.map(toConversation);
+      }),
+    takeSeq: (id, senderId, { messageId, ...preview }) =>
+      guarded(async () => {
+        const doc = await conversations.findOneAndUpdate(
+          { _id: oid(id), participants: senderId },
+          {
+            $inc: { seq: 1 },
+            $set: {
+              // without a seq of its own: that is the conversation's seq for as long as this is the preview
+              lastMessage: { messageId: oid(messageId), ...preview },
+              lastMessageAt: preview.createdAt,
+              updatedAt: preview.createdAt,
+            },
+          },
+          { returnDocument: 'after', ...PRIMARY_ONLY },
+        );
+        return doc && toConversation(doc);
+      }),
+    replacePreview: (id, messageId, preview) =>
+      guarded(async () => {
+        const set = preview
+          ? { lastMessage: fromPreview(preview), lastMessageAt: preview.createdAt }
+          : { lastMessage: null };
+        await conversations.updateOne({ _id: oid(id), 'lastMessage.messageId': oid(messageId) }, { $set: set });
+      }),
+    takeChangeSeq: async (id) => {
+      const doc = await guarded(() =>
+        conversations.findOneAndUpdate(
+          { _id: oid(id) },
+          { $inc: { changeSeq: 1 } },
+          { returnDocument: 'after', projection: { changeSeq: 1 }, ...PRIMARY_ONLY },
+        ),
+      );
+      if (!doc) throw new Error(`conversation ${id} is gone`);
+      return doc.changeSeq;
+    },
+    findDirect: (pairKey) => one({ pairKey }),
+    createDirect: async (pair, now) => {
+      const pairKey = pairKeyOf(pair);
+      try {
+        return { conversation: await insert({ ...emptyConversation(pair, now), pairKey }), created: true };
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+        const conversation = await one({ pairKey });
+        if (!conversation) throw error;
+        return { conversation, created: false };
+      }
+    },
+    createGroup: ({ participants, name, ownerId, now }) =>
+      insert({ ...emptyConversation(participants, now), isGroup: true, name, ownerId }),
+    addParticipants: (id, userIds, now) =>
+      change(
+        { _id: oid(id), isGroup: true },
+        { $addToSet: { participants: { $each: userIds } }, $set: { updatedAt: now } },
+      ),
+    removeParticipant: (id, userId, now) =>
+      change({ _id: oid(id), isGroup: true }, { $pull: { participants: userId }, $set: { updatedAt: now } }),
+    contactsOf: (userId, limit) =>
+      guarded(async () => {
+        const contacts = new Set<string>();
+        const cursor = conversations.find({ participants: userId }, { projection: { participants: 1 } });
+        for await (const { participants } of cursor) {
+          for (const id of participants) if (id !== userId && contacts.size < limit) contacts.add(id);
+          if (contacts.size >= limit) break;
+        }
+        return [...contacts];
+      }),
+    findByIds: (ids) => (ids.length === 0 ? Promise.resolve([]) : many({ _id: { $in: ids.map(oid) } }, ids.length)),
+    activeSince: (since, limit) =>
+      guarded(async () => {
+        const docs = await conversations
+          .find({ lastMessageAt: { $gte: since } }, { projection: { seq: 1, denseSeq: 1, lastMessageAt: 1 } })
+          .sort({ lastMessageAt: 1 })
+          .limit(limit)
+          .toArray();
+        return docs.map((d) => ({
+          id: d._id.toHexString(),
+          seq: d.seq,
+          denseSeq: d.denseSeq ?? 0,
+          lastMessageAt: d.lastMessageAt,
+        }));
+      }),
+    setDenseSeq: (id, denseSeq) =>
+      guarded(async () => void (await conversations.updateOne({ _id: oid(id) }, { $max: { denseSeq } }, PRIMARY_ONLY))),
+  };
+}
+
+function emptyConversation(participants: readonly string[], now: Date): ConversationDoc {
+  return {
+    _id: new ObjectId(),
+    participants: [...participants],
+    isGroup: false,
+    name: null,
+    ownerId: null,
+    seq: 0,
+    changeSeq: 0,
+    lastMessage: null,
+    lastMessageAt: now,
+    createdAt: now,
+    updatedAt: now,
+  };
+}

@@ -1,0 +1,164 @@
+import type { StoredConversation, StoredMembership, StoredMessage, StoredPreview, StoredUser } from '@confab/chat';
+import type { MediaItem, MessageType, UserProfile } from '@confab/contracts';
+import { ObjectId } from 'mongodb';
+
+export interface PreviewDoc {
+  messageId: ObjectId;
+  /** Absent: the conversation's own seq (the send step that sets the preview takes that number in the same operation). */
+  seq?: number;
+  senderId: string;
+  text: string | null;
+  messageType: MessageType;
+  createdAt: Date;
+  deletedAt: Date | null;
+}
+
+export interface ConversationDoc {
+  _id: ObjectId;
+  participants: string[];
+  isGroup: boolean;
+  name: string | null;
+  ownerId: string | null;
+  /** 1:1 only: the two ids sorted, so that two simultaneous creations collide. */
+  pairKey?: string;
+  seq: number;
+  changeSeq: number;
+  /** Every seq up to here has a row (the hole filler's own book; absent: 0). */
+  denseSeq?: number;
+  lastMessage: PreviewDoc | null;
+  lastMessageAt: Date;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface MembershipDoc {
+  conversationId: ObjectId;
+  userId: string;
+  deliveredSeq: number;
+  readSeq: number;
+  joinedSeq: number;
+  hiddenSeq?: number;
+  active: boolean;
+  changeSeq: number;
+  changing?: string[];
+}
+
+export interface MessageDoc {
+  _id: ObjectId;
+  conversationId: ObjectId;
+  seq: number;
+  /** Absent until the first change. */
+  changeSeq?: number;
+  senderId: string;
+  clientMessageId?: string;
+  text: string | null;
+  media: MediaItem[];
+  messageType: MessageType;
+  replyTo: ObjectId | null;
+  deletedAt: Date | null;
+  /** Absent until somebody deletes it for themselves: keeps the partial index small. */
+  deletedFor?: string[];
+  changing?: string[];
+  unpublished?: true;
+  void?: true;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface UserDoc extends UserProfile {
+  _id: string;
+  lastSeen?: number;
+}
+
+export const oid = (id: string): ObjectId => ObjectId.createFromHexString(id);
+
+export function toPreview(doc: PreviewDoc, conversationSeq: number): StoredPreview {
+  const { messageId, seq, ...rest } = doc;
+  return { messageId: messageId.toHexString(), seq: seq ?? conversationSeq, ...rest };
+}
+
+export function fromPreview(preview: StoredPreview): PreviewDoc {
+  const { messageId, ...rest } = preview;
+  return { messageId: oid(messageId), ...rest };
+}
+
+export function toConversation(doc: ConversationDoc): StoredConversation {
+  return {
+    id: doc._id.toHexString(),
+    participants: doc.participants,
+    isGroup: doc.isGroup,
+    name: doc.name,
+    ownerId: doc.ownerId,
+    seq: doc.seq,
+    changeSeq: doc.changeSeq,
+    lastMessage: doc.lastMessage && toPreview(doc.lastMessage, doc.seq),
+    lastMessageAt: doc.lastMessageAt,
+    createdAt: doc.createdAt,
+    updatedAt: doc.updatedAt,
+  };
+}
+
+export function toMembership(doc: MembershipDoc): StoredMembership {
+  return {
+    conversationId: doc.conversationId.toHexString(),
+    userId: doc.userId,
+    deliveredSeq: doc.deliveredSeq ?? 0,
+    readSeq: doc.readSeq ?? 0,
+    joinedSeq: doc.joinedSeq ?? 0,
+    hiddenSeq: doc.hiddenSeq ?? 0,
+    active: doc.active ?? true,
+    changeSeq: doc.changeSeq ?? 0,
+    changing: (doc.changing?.length ?? 0) > 0,
+  };
+}
+
+export function toMessage(doc: MessageDoc): StoredMessage {
+  return {
+    id: doc._id.toHexString(),
+    conversationId: doc.conversationId.toHexString(),
+    seq: doc.seq,
+    changeSeq: doc.changeSeq ?? 0,
+    senderId: doc.senderId,
+    clientMessageId: doc.clientMessageId ?? null,
+    text: doc.text,
+    media: doc.media,
+    messageType: doc.messageType,
+    replyTo: doc.replyTo?.toHexString() ?? null,
+    deletedAt: doc.deletedAt,
+    deletedFor: doc.deletedFor ?? [],
+    createdAt: doc.createdAt,
+    updatedAt: doc.updatedAt,
+  };
+}
+
+export function fromMessage(message: StoredMessage): MessageDoc {
+  return {
+    _id: oid(message.id),
+    conversationId: oid(message.conversationId),
+    seq: message.seq,
+    senderId: message.senderId,
+    ...(message.clientMessageId !== null && { clientMessageId: message.clientMessageId }),
+    text: message.text,
+    media: message.media,
+    messageType: message.messageType,
+    replyTo: message.replyTo === null ? null : oid(message.replyTo),
+    deletedAt: message.deletedAt,
+    unpublished: true,
+    createdAt: message.createdAt,
+    updatedAt: message.updatedAt,
+  };
+}
+
+export function toUser(doc: UserDoc): StoredUser {
+  const { _id, lastSeen, firstName, lastName, name, profileImage } = doc;
+  return {
+    id: _id,
+    profile: {
+      ...(firstName !== undefined && { firstName }),
+      ...(lastName !== undefined && { lastName }),
+      ...(name !== undefined && { name }),
+      ...(profileImage !== undefined && { profileImage }),
+    },
+    lastSeen: lastSeen ?? null,
+  };
+}

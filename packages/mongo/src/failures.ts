@@ -1,0 +1,52 @@
+import { ChatError } from '@confab/contracts';
+import { MongoError, MongoServerError } from 'mongodb';
+
+const DUPLICATE_KEY = 11000;
+
+/**
+ * Server errors that pass: not primary, shutting down, timeouts, out of disk. Source: MongoDB's error code table
+ * (src/mongo/base/error_codes.yml), categories RetriableError, ShutdownError, plus OutOfDiskSpace and WriteConcern timeouts.
+ */
+const PASSING_CODES = new Set([
+  6, 7, 24, 50, 63, 64, 89, 91, 100, 112, 189, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436, 14031,
+]);
+
+/** Driver errors for "no answer": the command may or may not have happened. */
+const NO_ANSWER = new Set([
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoServerSelectionError',
+  'MongoWaitQueueTimeoutError',
+  'MongoOperationTimeoutError',
+  'MongoPoolClearedError',
+  'MongoPoolClosedError',
+  'MongoTopologyClosedError',
+  'MongoNotConnectedError',
+  'MongoClientClosedError',
+  'MongoExpiredSessionError',
+]);
+
+export const isDuplicateKey = (error: unknown): boolean =>
+  error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+
+/** No answer came, so the write may have happened. */
+export const isUnknownResult = (error: unknown): boolean => error instanceof MongoError && NO_ANSWER.has(error.name);
+
+const isPassing = (error: unknown): boolean =>
+  isUnknownResult(error) ||
+  (error instanceof MongoServerError &&
+    (PASSING_CODES.has(Number(error.code)) || /no space left|disk full|quota/i.test(error.message)));
+
+/**
+ * Runs a store operation and translates what the driver throws, once for all repositories.
+ * @throws ChatError UNAVAILABLE (retryAfter 1 s) when the store does not answer or cannot take the write; anything else is a defect and passes as it is
+ */
+export async function guarded<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (isPassing(error))
+      throw new ChatError('UNAVAILABLE', { reason: 'The store did not answer', retryAfter: 1, cause: error });
+    throw error;
+  }
+}

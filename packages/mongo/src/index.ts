@@ -1,0 +1,2 @@
+export { collectionsOf, ensureIndexes } from './collections.ts';
+export { connectMongo, type MongoOptions, type MongoStore } from './connect.ts';

@@ -1,0 +1,119 @@
+import { type MembershipRepository, markBefore, type WatermarkMove } from '@confab/chat';
+import type { AnyBulkWriteOperation, UpdateFilter } from 'mongodb';
+import type { Collections } from './collections.ts';
+import { type MembershipDoc, oid, toMembership } from './documents.ts';
+import { guarded, isDuplicateKey } from './failures.ts';
+
+export function createMembershipRepository({ memberships }: Collections): MembershipRepository {
+  const key = (conversationId: string, userId: string) => ({ conversationId: oid(conversationId), userId });
+
+  /** Two first writes race on the unique pair: the loser finds the row there and updates it. */
+  const bulkUpsert = (operations: AnyBulkWriteOperation<MembershipDoc>[]) =>
+    guarded(async () => {
+      if (operations.length === 0) return;
+      try {
+        await memberships.bulkWrite(operations, { ordered: false });
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+        await memberships.bulkWrite(operations, { ordered: false });
+      }
+    });
+  const upsert = (conversationId: string, userId: string, update: UpdateFilter<MembershipDoc>) =>
+    bulkUpsert([{ updateOne: { filter: key(conversationId, userId), update, upsert: true } }]);
+
+  return {
+    ofConversations: (ids) =>
+      guarded(async () => {
+        if (ids.length === 0) return [];
+        return (await memberships.find({ conversationId: { $in: ids.map(oid) } }).toArray()).map(toMembership);
+      }),
+    ofUser: (userId, ids) =>
+      guarded(async () => {
+        const filter = { userId, ...(ids && { conversationId: { $in: ids.map(oid) } }) };
+        return (await memberships.find(filter).toArray()).map(toMembership);
+      }),
+    find: (conversationId, userId) =>
+      guarded(async () => {
+        const doc = await memberships.findOne(key(conversationId, userId));
+        return doc && toMembership(doc);
+      }),
+    ensure: (conversationId, userIds, joinedSeq, token) =>
+      bulkUpsert(
+        userIds.map((userId) => ({
+          updateOne: { filter: key(conversationId, userId), update: joinUpdate(joinedSeq, token), upsert: true },
+        })),
+      ),
+    raiseHidden: (conversationId, userId, seq) =>
+      upsert(conversationId, userId, { $max: { hiddenSeq: seq }, ...onInsert() }),
+    leave: (conversationId, userId, token) =>
+      upsert(conversationId, userId, {
+        $set: { active: false },
+        $push: { changing: token },
+        $setOnInsert: { deliveredSeq: 0, readSeq: 0, joinedSeq: 0, changeSeq: 0 },
+      }),
+    stamp: (conversationId, token, changeSeq) =>
+      guarded(async () => {
+        const filter = { conversationId: oid(conversationId), changing: token };
+        await memberships.updateMany(filter, { $max: { changeSeq }, $pull: { changing: token } });
+      }),
+    findStaleMarks: (before, limit) =>
+      guarded(async () => {
+        const docs = await memberships
+          .find({ changing: { $lt: markBefore(before) } })
+          .limit(limit)
+          .toArray();
+        return docs.map((doc) => ({
+          conversationId: doc.conversationId.toHexString(),
+          userId: doc.userId,
+          active: doc.active,
+          tokens: (doc.changing ?? []).filter((token) => token < markBefore(before)),
+        }));
+      }),
+    raise: (moves) => bulkUpsert(moves.map(raiseOperation)),
+    raiseRead: (conversationId, userId, seq) =>
+      guarded(async () => {
+        const update = { $max: { readSeq: seq, deliveredSeq: seq }, ...onInsert('readSeq', 'deliveredSeq') };
+        const raise = () =>
+          memberships.findOneAndUpdate(key(conversationId, userId), update, { upsert: true, returnDocument: 'before' });
+        try {
+          return { before: (await raise())?.readSeq ?? 0 };
+        } catch (error) {
+          if (!isDuplicateKey(error)) throw error;
+          return { before: (await raise())?.readSeq ?? 0 };
+        }
+      }),
+  };
+}
+
+const INITIAL = { deliveredSeq: 0, readSeq: 0, joinedSeq: 0, changeSeq: 0, active: true } as const;
+
+/** The fields of a new row, but those that the update sets itself (an update may name a field once). */
+function onInsert(...except: (keyof typeof INITIAL)[]) {
+  const fields = Object.entries(INITIAL).filter(([name]) => !except.includes(name as keyof typeof INITIAL));
+  return { $setOnInsert: Object.fromEntries(fields) };
+}
+
+/** Somebody who joins sees what comes after; what came before counts as received and read. */
+function joinUpdate(joinedSeq: number, token: string | undefined): UpdateFilter<MembershipDoc> {
+  if (token === undefined) return onInsert();
+  return {
+    $max: { deliveredSeq: joinedSeq, readSeq: joinedSeq, joinedSeq },
+    $set: { active: true },
+    $push: { changing: token },
+    $setOnInsert: { changeSeq: 0 },
+  };
+}
+
+function raiseOperation(move: WatermarkMove): AnyBulkWriteOperation<MembershipDoc> {
+  const raised = {
+    ...(move.deliveredSeq !== undefined && { deliveredSeq: move.deliveredSeq }),
+    ...(move.readSeq !== undefined && { readSeq: move.readSeq }),
+  };
+  return {
+    updateOne: {
+      filter: { conversationId: oid(move.conversationId), userId: move.userId },
+      update: { $max: raised, ...onInsert(...(Object.keys(raised) as (keyof typeof INITIAL)[])) },
+      upsert: true,
+    },
+  };
+}

@@ -1,0 +1,234 @@
+import { type InsertResult, type MessageRepository, markBefore, type StoredMessage } from '@confab/chat';
+import { type Filter, ObjectId } from 'mongodb';
+
+import type { Collections } from './collections.ts';
+import { fromMessage, type MessageDoc, oid, toMessage } from './documents.ts';
+import { guarded, isDuplicateKey, isUnknownResult } from './failures.ts';
+
+const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
+
+export function createMessageRepository({ messages }: Collections): MessageRepository {
+  return { ...readers(messages), ...writers(messages), ...housekeeping(messages) };
+}
+
+type Messages = Collections['messages'];
+
+const visibleTo = (viewer: string): Filter<MessageDoc> => ({ void: { $exists: false }, deletedFor: { $ne: viewer } });
+
+function readers(messages: Messages) {
+  const find = (filter: Filter<MessageDoc>, sort: Record<string, 1 | -1>, limit: number) =>
+    guarded(() => messages.find(filter).sort(sort).limit(limit).toArray());
+
+  return {
+    findById: (id) =>
+      guarded(async () => {
+        const doc = await messages.findOne({ _id: oid(id), void: { $exists: false } });
+        return doc && toMessage(doc);
+      }),
+    findByIds: (conversationId, ids) =>
+      guarded(async () => {
+        const filter = {
+          _id: { $in: ids.map(oid) },
+          conversationId: oid(conversationId),
+          void: { $exists: false },
+        } as const;
+        return (await messages.find(filter).toArray()).map(toMessage);
+      }),
+    history: (query) =>
+      guarded(async () => {
+        const seq = { $gt: query.aboveSeq, ...(query.belowSeq !== undefined && { $lt: query.belowSeq }) };
+        const docs = await messages
+          .find({ conversationId: oid(query.conversationId), seq, ...visibleTo(query.viewer) })
+          .sort({ seq: query.order === 'newest-first' ? -1 : 1 })
+          .skip(query.skip)
+          .limit(query.limit)
+          .toArray();
+        return docs.map(toMessage);
+      }),
+    countHidden: ({ conversationId, viewer, aboveSeq }) =>
+      guarded(async () => {
+        const range = { conversationId: oid(conversationId), seq: { $gt: aboveSeq } };
+        const [voids, hidden] = await Promise.all([
+          messages.countDocuments({ ...range, void: true }),
+          messages.countDocuments({ ...range, deletedFor: viewer }),
+        ]);
+        return voids + hidden;
+      }),
+    countUnread: (conversationId, userId, aboveSeq) =>
+      guarded(() =>
+        messages.countDocuments({
+          conversationId: oid(conversationId),
+          seq: { $gt: aboveSeq },
+          senderId: { $ne: userId },
+          deletedAt: null,
+          ...visibleTo(userId),
+        }),
+      ),
+    range: async (conversationId, fromSeq, toSeq, limit) => {
+      const filter = { conversationId: oid(conversationId), seq: { $gt: fromSeq, $lte: toSeq } };
+      return (await find(filter, { seq: 1 }, limit)).map((doc) => ({ ...toMessage(doc), void: doc.void === true }));
+    },
+    stampedSince: async (conversationId, fromChangeSeq, toSeq, limit) => {
+      const filter = { conversationId: oid(conversationId), changeSeq: { $gt: fromChangeSeq }, seq: { $lte: toSeq } };
+      return (await find(filter, { changeSeq: 1 }, limit)).map(toMessage);
+    },
+    marked: async (conversationId, toSeq, limit) => {
+      // marks are strings: an empty array, which stays behind after the last mark is pulled, is none
+      const filter = { conversationId: oid(conversationId), changing: { $gt: '' }, seq: { $lte: toSeq } };
+      return (await find(filter, { seq: 1 }, limit)).map(toMessage);
+    },
+    newest: (conversationId) =>
+      guarded(async () => {
+        const filter = { conversationId: oid(conversationId), void: { $exists: false } } as const;
+        const doc = await messages.findOne(filter, { sort: { seq: -1 } });
+        return doc && toMessage(doc);
+      }),
+    authors: (conversationId, fromSeq, toSeq, limit) =>
+      guarded(async () => {
+        const docs = await messages
+          .find(
+            {
+              conversationId: oid(conversationId),
+              seq: { $gt: fromSeq, $lte: toSeq },
+              void: { $exists: false },
+              deletedAt: null,
+            },
+            { projection: { seq: 1, senderId: 1 } },
+          )
+          .sort({ seq: -1 })
+          .limit(limit)
+          .toArray();
+        return docs.map((d) => ({ messageId: d._id.toHexString(), seq: d.seq, senderId: d.senderId }));
+      }),
+    presentSeqs: (ranges) =>
+      guarded(async () => {
+        const present = new Map<string, Set<number>>(ranges.map((r) => [r.conversationId, new Set()]));
+        if (ranges.length === 0) return present;
+        const cursor = messages.find(
+          {
+            $or: ranges.map((r) => ({ conversationId: oid(r.conversationId), seq: { $gt: r.fromSeq, $lte: r.toSeq } })),
+          },
+          { projection: { _id: 0, conversationId: 1, seq: 1 } },
+        );
+        for await (const doc of cursor) present.get(doc.conversationId.toHexString())?.add(doc.seq);
+        return present;
+      }),
+  } satisfies Partial<MessageRepository>;
+}
+
+function writers(messages: Messages) {
+  const findByClientId = async (message: StoredMessage) =>
+    messages.findOne({
+      conversationId: oid(message.conversationId),
+      senderId: message.senderId,
+      clientMessageId: message.clientMessageId as string,
+    });
+
+  /** Which unique index refused it is asked of the data: not every compatible server names the index. */
+  const explainDuplicate = async (message: StoredMessage): Promise<InsertResult> => {
+    if (message.clientMessageId !== null) {
+      const earlier = await findByClientId(message);
+      if (earlier?._id.equals(oid(message.id))) return { kind: 'inserted' };
+      if (earlier) return { kind: 'client-id-used', message: toMessage(earlier) };
+    }
+    const own = await messages.findOne({ _id: oid(message.id) }, { projection: { _id: 1 } });
+    return own ? { kind: 'inserted' } : { kind: 'seq-taken' };
+  };
+
+  const insertOnce = async (message: StoredMessage): Promise<InsertResult> => {
+    try {
+      await messages.insertOne(fromMessage(message));
+      return { kind: 'inserted' };
+    } catch (error) {
+      if (isDuplicateKey(error)) return explainDuplicate(message);
+      throw error;
+    }
+  };
+
+  return {
+    // A lost reply leaves it open whether the insert happened. The same _id again settles it: then it is there already.
+    insert: (message) =>
+      guarded(async () => {
+        try {
+          return await insertOnce(message);
+        } catch (error) {
+          if (!isUnknownResult(error)) throw error;
+          return insertOnce(message);
+        }
+      }),
+    fillVoid: (conversationId, seq, now) =>
+      guarded(async () => {
+        try {
+          await messages.insertOne(voidRecord(conversationId, seq, now));
+          return true;
+        } catch (error) {
+          if (isDuplicateKey(error)) return false;
+          throw error;
+        }
+      }),
+    deleteForEveryone: (id, token, now) =>
+      guarded(async () => {
+        const done = await messages.updateOne(
+          { _id: oid(id), deletedAt: null },
+          { $set: { deletedAt: now, text: null, media: [], updatedAt: now }, $push: { changing: token } },
+        );
+        return done.modifiedCount === 1;
+      }),
+    deleteFor: (id, userId, token, now) =>
+      guarded(async () => {
+        const done = await messages.updateOne(
+          { _id: oid(id), deletedFor: { $ne: userId } },
+          { $addToSet: { deletedFor: userId }, $set: { updatedAt: now }, $push: { changing: token } },
+        );
+        return done.modifiedCount === 1;
+      }),
+    stamp: (id, token, changeSeq) =>
+      guarded(
+        async () =>
+          void (await messages.updateOne({ _id: oid(id) }, { $max: { changeSeq }, $pull: { changing: token } })),
+      ),
+    clearUnpublished: (ids) =>
+      guarded(async () => {
+        await messages.updateMany({ _id: { $in: ids.map(oid) } }, { $unset: { unpublished: '' } }, PRIMARY_ONLY);
+      }),
+  } satisfies Partial<MessageRepository>;
+}
+
+function housekeeping(messages: Messages) {
+  return {
+    findUnpublished: (before, limit) =>
+      guarded(async () => {
+        const filter = { unpublished: true, createdAt: { $lt: before } } as const;
+        return (await messages.find(filter).sort({ createdAt: 1 }).limit(limit).toArray()).map(toMessage);
+      }),
+    findStaleMarks: (before, limit) =>
+      guarded(async () => {
+        const docs = await messages
+          .find({ changing: { $lt: markBefore(before) } }, { projection: { conversationId: 1, changing: 1 } })
+          .limit(limit)
+          .toArray();
+        return docs.map((doc) => ({
+          id: doc._id.toHexString(),
+          conversationId: doc.conversationId.toHexString(),
+          tokens: (doc.changing ?? []).filter((token) => token < markBefore(before)),
+        }));
+      }),
+  } satisfies Partial<MessageRepository>;
+}
+
+function voidRecord(conversationId: string, seq: number, now: Date): MessageDoc {
+  return {
+    _id: new ObjectId(),
+    conversationId: oid(conversationId),
+    seq,
+    senderId: '',
+    text: null,
+    media: [],
+    messageType: 'text',
+    replyTo: null,
+    deletedAt: null,
+    void: true,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
