@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import type { GatewayLease } from '@confab/chat';
+import type { RedisConnection } from './connection.ts';
+import { unavailable } from './redis-errors.ts';
+import { loadScript, runScript } from './script.ts';
+
+const openLease = loadScript(new URL('./lua/open-lease.lua', import.meta.url));
+const renewLease = loadScript(new URL('./lua/renew-lease.lua', import.meta.url));
+const endLease = loadScript(new URL('./lua/end-lease.lua', import.meta.url));
+const liveInstances = loadScript(new URL('./lua/live-instances.lua', import.meta.url));
+
+/** Milliseconds. Source: DESIGN section 4 wants ghosts gone within 15 s; 12 s and the reaper's poll leave room. */
+export const DEFAULT_LEASE_MS = 12_000;
+/**
+ * How long the list of an instance's users outlives its last renewal: workers may be down for a while, and the list of a zombie that
+ * registers after its reaping must not stay for ever.
+ */
+const USERS_TTL_MS = 24 * 3_600_000;
+/** Users registered in one pipeline after a lost lease. */
+const REGISTER_CHUNK = 500;
+
+export interface GatewayLeaseOptions {
+  gatewayId: string;
+  leaseMs?: number;
+  /** Unique over all lives of this gateway, even after Redis lost everything; hence time and chance, and no counter in Redis. */
+  newIncarnation?: () => string;
+}
+
+/** The gateway's side of presence, in Redis. Call `reincarnate([])` before anything else: that opens the first lease. */
+export class RedisGatewayLease implements GatewayLease {
+  readonly #connection: RedisConnection;
+  readonly #gatewayId: string;
+  readonly #leaseMs: number;
+  readonly #newIncarnation: () => string;
+  readonly #listeners = new Set<(instance: string) => void>();
+  #instance: string;
+  /** False until every user of this incarnation is registered: such a lease must not be kept up. */
+  #complete = false;
+  /** Users that left while a reincarnation was going on, which may register them after that. */
+  #leftMeanwhile: Set<string> | null = null;
+
+  constructor(connection: RedisConnection, options: GatewayLeaseOptions) {
+    this.#connection = connection;
+    this.#gatewayId = options.gatewayId;
+    this.#leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS;
+    this.#newIncarnation =
+      options.newIncarnation ?? (() => `${Date.now().toString(36)}${randomBytes(4).toString('hex')}`);
+    this.#instance = `${this.#gatewayId}.none`;
+  }
+
+  get instance(): string {
+    return this.#instance;
+  }
+
+  /** Calls back with each new instance, as soon as its inbox exists. */
+  onIncarnation(listener: (instance: string) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** @throws ChatError UNAVAILABLE if Redis did not take it, or the lease is gone: the user must not be taken for registered */
+  async register(userId: string): Promise<void> {
+    let instance: string;
+    do {
+      instance = this.#instance;
+      this.#leftMeanwhile?.delete(userId);
+      await this.#registerIn(instance, [userId]);
+      if (instance === this.#instance) await this.#assertLive(instance);
+      // A reincarnation in between does not know of this user: register them in the new instance too.
+    } while (instance !== this.#instance);
+  }
+
+  async unregister(userId: string): Promise<void> {
+    let instance: string;
+    do {
+      instance = this.#instance;
+      this.#leftMeanwhile?.add(userId);
+      await this.#unregisterFrom(instance, [userId]);
+    } while (instance !== this.#instance);
+  }
+
+  async renew(): Promise<boolean> {
+    if (!this.#complete) return false;
+    const { keys } = this.#connection;
+    const [renewed, inboxKept] = await Promise.all([
+      runScript(this.#connection, renewLease, [keys.leases], [this.#instance, this.#leaseMs]),
+      this.#connection.run((client) => client.pexpire(keys.inbox(this.#instance), this.#inboxTtl)),
+      this.#connection.run((client) => client.pexpire(keys.instanceUsers(this.#instance), USERS_TTL_MS)),
+    ]);
+    return renewed === 1 && inboxKept === 1;
+  }
+
+  async reincarnate(userIds: string[]): Promise<void> {
+    const former = this.#instance;
+    this.#complete = false;
+    this.#leftMeanwhile = new Set();
+    const instance = `${this.#gatewayId}.${this.#newIncarnation()}`;
+    await this.#open(instance);
+    this.#instance = instance;
+    for (const listener of this.#listeners) listener(instance);
+    for (let from = 0; from < userIds.length; from += REGISTER_CHUNK) {
+      await this.#registerIn(instance, userIds.slice(from, from + REGISTER_CHUNK));
+    }
+    await this.#unregisterFrom(instance, [...this.#leftMeanwhile]);
+    await this.#end(former);
+    this.#leftMeanwhile = null;
+    this.#complete = true;
+  }
+
+  async release(): Promise<void> {
+    this.#complete = false;
+    await this.#end(this.#instance);
+  }
+
+  /** The inbox outlives the lease: it must never be the first to go while a renewal is on its way. */
+  get #inboxTtl(): number {
+    return this.#leaseMs * 2;
+  }
+
+  /** The inbox first: once the lease shows the instance, publishers find it. Entry 1-1 only opens the stream. */
+  async #open(instance: string): Promise<void> {
+    const { keys } = this.#connection;
+    await this.#connection.run((client) => client.xadd(keys.inbox(instance), '1-1', 'open', '1'));
+    await this.#connection.run((client) => client.pexpire(keys.inbox(instance), this.#inboxTtl));
+    await runScript(this.#connection, openLease, [keys.leases], [instance, this.#leaseMs]);
+  }
+
+  /** Ends a lease; the reaper removes what is left. Look-ups leave the instance out from now on. */
+  async #end(instance: string): Promise<void> {
+    const { keys } = this.#connection;
+    await runScript(this.#connection, endLease, [keys.leases], [instance]);
+    await this.#connection.run((client) => client.del(keys.inbox(instance)));
+  }
+
+  /** The instance's list first: a crash between the two leaves a name to reap, and never a user that no reaper finds. */
+  async #registerIn(instance: string, userIds: string[]): Promise<void> {
+    if (userIds.length === 0) return;
+    const { keys } = this.#connection;
+    await this.#connection.run((client) =>
+      Promise.all([
+        client.sadd(keys.instanceUsers(instance), ...userIds),
+        client.pexpire(keys.instanceUsers(instance), USERS_TTL_MS),
+      ]),
+    );
+    await this.#connection.run((client) =>
+      Promise.all(userIds.map((userId) => client.sadd(keys.userInstances(userId), instance))),
+    );
+  }
+
+  async #unregisterFrom(instance: string, userIds: string[]): Promise<void> {
+    if (userIds.length === 0) return;
+    const { keys } = this.#connection;
+    await this.#connection.run((client) =>
+      Promise.all(userIds.map((userId) => client.srem(keys.userInstances(userId), instance))),
+    );
+    await this.#connection.run((client) => client.srem(keys.instanceUsers(instance), ...userIds));
+  }
+
+  async #assertLive(instance: string): Promise<void> {
+    const live = (await runScript(
+      this.#connection,
+      liveInstances,
+      [this.#connection.keys.leases],
+      [instance],
+    )) as string[];
+    if (live.length === 0) throw unavailable(new Error('the lease of this gateway is gone'));
+  }
+}

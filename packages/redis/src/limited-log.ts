@@ -1,0 +1,29 @@
+import type { Log } from '@confab/chat';
+
+/** Lines per second that the bus may write when everything fails at once. Source: FAULTS, "Redis wiped". */
+const LINES_PER_SECOND = 10;
+
+/**
+ * A log that writes at most `linesPerSecond` lines in each second, and says with the next line how many it left out: a Redis that is
+ * gone must not fill the disk.
+ */
+export function limitedLog(log: Log, linesPerSecond = LINES_PER_SECOND, now: () => number = Date.now): Log {
+  let second = 0;
+  let written = 0;
+  let leftOut = 0;
+  const write = (level: keyof Log) => (fields: object, message: string) => {
+    const current = Math.floor(now() / 1_000);
+    if (current !== second) {
+      second = current;
+      written = 0;
+    }
+    if (written >= linesPerSecond) {
+      leftOut++;
+      return;
+    }
+    written++;
+    log[level](leftOut > 0 ? { ...fields, linesLeftOut: leftOut } : fields, message);
+    leftOut = 0;
+  };
+  return { info: write('info'), warn: write('warn'), error: write('error') };
+}
