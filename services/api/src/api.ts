@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type ChatStore,
+  cachedUsers,
+  createContactBook,
+  createPublishedMarks,
+  type EventFeed,
+  type EventPublisher,
+  type PresenceDirectory,
+  type RateLimiter,
+  type ReceiptLog,
+  type RevocationList,
+} from '@confab/chat';
+import { ChatError } from '@confab/contracts';
+import {
+  createHealth,
+  createLagProbe,
+  createMetrics,
+  createOperations,
+  type Health,
+  type Logger,
+  traceIdFrom,
+} from '@confab/service-kit';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import type { ApiConfig } from './config.ts';
+import type { ApiContext } from './handlers/types.ts';
+import { createObjectIds } from './object-ids.ts';
+import { authentication } from './plugins/authentication.ts';
+import { docs } from './plugins/docs.ts';
+import { failures, sendFailure, toChatError } from './plugins/failures.ts';
+import { overload } from './plugins/overload.ts';
+import { validation } from './plugins/validation.ts';
+import { registerRoutes } from './routes.ts';
+
+/** The bus as the api uses it. */
+export interface ApiBus {
+  publisher: EventPublisher;
+  receipts: ReceiptLog;
+  feed: EventFeed;
+  presence: PresenceDirectory;
+  limiter: RateLimiter;
+  revocations: RevocationList;
+}
+
+export interface ApiDependencies {
+  config: Omit<
+    ApiConfig,
+    | 'HOST'
+    | 'PORT'
+    | 'REDIS_URL'
+    | 'REDIS_CLUSTER'
+    | 'KEY_PREFIX'
+    | 'MONGODB_URL'
+    | 'MONGODB_DATABASE'
+    | 'MONGODB_POOL_SIZE'
+  >;
+  store: ChatStore;
+  bus: ApiBus;
+  logger: Logger;
+  health?: Health;
+  /** Counts requests by address for all processes (an ioredis client); each process for itself if absent. */
+  addressCounter?: unknown;
+  /** Lets another server (standalone) own the HTTP server. */
+  serverFactory?: FastifyServerOptions['serverFactory'];
+}
+
+export interface Api {
+  app: FastifyInstance;
+  /** Ends intake, finishes what runs, and writes what is waiting. Stores and bus belong to the caller. */
+  close(): Promise<void>;
+}
+
+/** Builds the api from its parts; it listens where the caller says (`api.app.listen`). */
+export async function createApi(deps: ApiDependencies): Promise<Api> {
+  const { config } = deps;
+  const health = deps.health ?? createHealth();
+  const operations = createOperations({
+    health,
+    metrics: createMetrics({ service: 'api', process: deps.health === undefined }),
+  });
+  const lag = createLagProbe();
+  const ctx = contextOf(deps);
+  const app = newFastify(deps);
+
+  await app.register(failures);
+  await app.register(validation);
+  await app.register(overload, { maxInFlight: config.MAX_IN_FLIGHT, lag });
+  await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
+  await app.register(cors, {
+    origin: exactOrigins(config.CLIENT_URL),
+    credentials: true,
+    maxAge: 600,
+    exposedHeaders: ['retry-after', 'x-trace-id'],
+  });
+  await app.register(docs);
+  await app.register(rateLimit, addressLimit(deps));
+  await app.register(authentication, {
+    config,
+    revocations: deps.bus.revocations,
+    contacts: createContactBook(ctx.store.users),
+  });
+  for (const path of operations.paths) registerOperation(app, path, operations);
+  registerRoutes(app, ctx);
+  await app.ready();
+
+  return {
+    app,
+    async close() {
+      health.drain();
+      await app.close();
+      await ctx.published.drain();
+      lag.close();
+    },
+  };
+}
+
+function newFastify({ config, logger, serverFactory }: ApiDependencies): FastifyInstance {
+  return fastify({
+    loggerInstance: logger as never,
+    disableRequestLogging: true,
+    requestIdHeader: false,
+    requestIdLogLabel: 'traceId',
+    genReqId: (raw) => traceIdFrom(raw.headers['x-trace-id']),
+    bodyLimit: config.BODY_LIMIT,
+    trustProxy: config.TRUST_PROXY.length > 0 ? config.TRUST_PROXY : false,
+    // a percent-encoded id of 128 characters, each up to four bytes of three digits
+    routerOptions: { maxParamLength: 128 * 4 * 3 },
+    // connections that are in use finish their request; idle ones are closed at once
+    forceCloseConnections: 'idle',
+    requestTimeout: 30_000,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    frameworkErrors: (error, _request, reply) => void sendFailure(reply as never, toChatError(error)),
+    ...(serverFactory && { serverFactory }),
+  }) as unknown as FastifyInstance;
+}
+
+function contextOf({ config, store, bus, logger }: ApiDependencies): ApiContext {
+  const clock = { now: () => Date.now() };
+  const users = cachedUsers(store.users, clock);
+  return {
+    ...bus,
+    store: { ...store, users },
+    settings: {
+      messagesPerMinute: config.MESSAGES_PER_MINUTE,
+      conversationsPerHour: config.CONVERSATIONS_PER_HOUR,
+      requireKnownUsers: config.REQUIRE_KNOWN_USERS,
+    },
+    clock,
+    ids: { objectId: createObjectIds(), token: () => randomUUID() },
+    log: logger,
+    published: createPublishedMarks(store.messages, logger),
+  };
+}
+
+/** Browsers send an origin without a trailing slash; people write it with one. */
+const exactOrigins = (urls: readonly string[]): string[] => urls.map((url) => url.replace(/\/$/, ''));
+
+function addressLimit({ config, addressCounter }: ApiDependencies) {
+  return {
+    max: config.REQUESTS_PER_MINUTE_PER_ADDRESS,
+    timeWindow: 60_000,
+    ...(addressCounter !== undefined && { redis: addressCounter }),
+    // the limit is against abuse: without Redis requests pass
+    skipOnError: true,
+    nameSpace: 'confab:address:',
+    allowList: (request: { routeOptions: { config?: { operations?: boolean } } }) =>
+      request.routeOptions.config?.operations === true,
+    errorResponseBuilder: (_request: unknown, context: { ttl: number }) =>
+      new ChatError('RATE_LIMITED', {
+        retryAfter: Math.ceil(context.ttl / 1_000),
+        reason: 'Too many requests from this address',
+      }),
+  } as never;
+}
+
+function registerOperation(app: FastifyInstance, path: string, operations: ReturnType<typeof createOperations>): void {
+  app.get(path, { config: { operations: true } }, async (_request, reply) => {
+    const answer = await operations.reply(path);
+    if (!answer) throw new ChatError('NOT_FOUND');
+    return reply.code(answer.status).type(answer.type).header('cache-control', 'no-store').send(answer.body);
+  });
+}

@@ -1,0 +1,54 @@
+import type { ContactBook, RevocationList } from '@confab/chat';
+import { ChatError, type RouteAccess } from '@confab/contracts';
+import { authError, type Identity, identityFromClaims, type JwtConfig, jwtOptions } from '@confab/service-kit';
+import fastifyJwt from '@fastify/jwt';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls; set before a route's handler runs. */
+    identity: Identity;
+  }
+  interface FastifyInstance {
+    /** The hook that a route of this access registers. */
+    authenticate(access: RouteAccess): (request: FastifyRequest) => Promise<void>;
+  }
+}
+
+interface AuthenticationOptions {
+  config: JwtConfig;
+  revocations: RevocationList;
+  contacts: ContactBook;
+}
+
+/** The scope of a token that may call admin routes. */
+const ADMIN_SCOPE = 'chat:admin';
+
+/** Verifies the bearer token, and makes the user known from its claims at first contact. */
+export const authentication = fp(
+  async (app: FastifyInstance, { config, revocations, contacts }: AuthenticationOptions) => {
+    await app.register(fastifyJwt, jwtOptions(config) as never);
+    app.decorateRequest('identity', null as unknown as Identity);
+
+    app.decorate('authenticate', (access: RouteAccess) => async (request: FastifyRequest) => {
+      const identity = await identify(request, config);
+      const { userId, tokenId, issuedAt } = identity;
+      if (revocations.isRevoked({ userId, issuedAt, ...(tokenId !== undefined && { tokenId }) }))
+        throw new ChatError('TOKEN_REVOKED');
+      if (access === 'admin' && !identity.scopes.includes(ADMIN_SCOPE)) {
+        throw new ChatError('FORBIDDEN', { reason: `This needs a token with the scope ${ADMIN_SCOPE}` });
+      }
+      request.identity = identity;
+      if (access === 'user') await contacts.meet(userId, identity.profile);
+    });
+  },
+);
+
+async function identify(request: FastifyRequest, config: JwtConfig): Promise<Identity> {
+  try {
+    return identityFromClaims(await request.jwtVerify(), config);
+  } catch (error) {
+    throw authError(error);
+  }
+}

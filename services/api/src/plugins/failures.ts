@@ -1,0 +1,53 @@
+import { ChatError } from '@confab/contracts';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+
+/** Fastify's own refusals in the words of our catalogue. */
+function fromFastify(error: Partial<FastifyError>): ChatError | undefined {
+  const { statusCode = 500, code = '' } = error;
+  if (statusCode === 413 || code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new ChatError('PAYLOAD_TOO_LARGE');
+  if (statusCode === 415) return new ChatError('UNSUPPORTED_MEDIA_TYPE');
+  if (statusCode === 503) return new ChatError('UNAVAILABLE', { retryAfter: 1, reason: 'This instance is going down' });
+  if (statusCode >= 400 && statusCode < 500) return new ChatError('VALIDATION_FAILED', { reason: reasonOf(error) });
+  return undefined;
+}
+
+/** Fastify repeats user input in some messages (a bad URL): those are told by their code alone. */
+function reasonOf({ code = '', message = '' }: Partial<FastifyError>): string {
+  if (code === 'FST_ERR_BAD_URL') return 'The path is not valid';
+  return code.startsWith('FST_ERR_CTP') ? message : 'The request is not valid';
+}
+
+export function toChatError(error: unknown): ChatError {
+  if (error instanceof ChatError) return error;
+  if (error instanceof Error) {
+    const known = fromFastify(error as Partial<FastifyError>);
+    if (known) return known;
+  }
+  return new ChatError('INTERNAL', { cause: error });
+}
+
+export function sendFailure(reply: FastifyReply, error: ChatError): FastifyReply {
+  if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter);
+  return reply
+    .code(error.status)
+    .type('application/json; charset=utf-8')
+    .send({
+      success: false,
+      error: error.toWire(),
+      ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
+    });
+}
+
+function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const failure = toChatError(error);
+  // What the caller did wrong is their business; what we did is logged with its cause, and never told in detail.
+  if (failure.status >= 500) request.log.error({ err: failure.cause ?? failure, code: failure.code }, 'request failed');
+  return sendFailure(reply, failure);
+}
+
+/** Translates every failure once into `{success: false, error: {code, message, ...}}`. */
+export const failures = fp(async (app: FastifyInstance) => {
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((_request, reply) => sendFailure(reply, new ChatError('NOT_FOUND')));
+});

@@ -1,0 +1,29 @@
+import { ChatError } from '@confab/contracts';
+import type { LagProbe } from '@confab/service-kit';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+
+/** Refuses work that would only wait: with a reason and a time to come back, before anything of it is queued. */
+export const overload = fp(async (app: FastifyInstance, options: { maxInFlight: number; lag: LagProbe }) => {
+  let inFlight = 0;
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.operations) return;
+    if (inFlight >= options.maxInFlight || options.lag.overloaded())
+      throw new ChatError('OVERLOADED', { retryAfter: 1 });
+    inFlight++;
+    let counted = true;
+    const leave = () => {
+      if (counted) inFlight--;
+      counted = false;
+    };
+    // `close` comes for answered and for abandoned requests alike
+    request.raw.socket.destroyed ? leave() : request.raw.once('close', leave);
+  });
+});
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route of operators (health, metrics): answered under any load. */
+    operations?: boolean;
+  }
+}

@@ -1,0 +1,35 @@
+import { ChatError, describeFailure, validatorOf } from '@confab/contracts';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import Type, { type TSchema } from 'typebox';
+
+/**
+ * Validates with the contracts' own validators, the ones that sockets use too, so that both transports refuse the same
+ * things. Bodies are taken as they are; only query strings, which are always text, get their numbers read.
+ */
+export const validation = fp(async (app: FastifyInstance) => {
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    const contract = schema as TSchema;
+    const validator = validatorOf(contract);
+    return (value: unknown) => {
+      const input = httpPart === 'querystring' ? withNumbers(contract, value) : (value ?? absent(httpPart));
+      if (validator.Check(input)) return { value: input };
+      return { error: new ChatError('VALIDATION_FAILED', describeFailure(validator, input)) };
+    };
+  });
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+});
+
+/** A body that was not sent is an empty one: all of its fields may be optional. */
+const absent = (httpPart: string | undefined) => (httpPart === 'body' ? {} : undefined);
+
+function withNumbers(schema: TSchema, value: unknown): unknown {
+  if (!Type.IsObject(schema) || typeof value !== 'object' || value === null) return value;
+  const isNumber = (name: string) => Object.hasOwn(schema.properties, name) && Type.IsInteger(schema.properties[name]);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, text]) => [
+      name,
+      isNumber(name) && typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : text,
+    ]),
+  );
+}

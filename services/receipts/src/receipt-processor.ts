@@ -1,0 +1,100 @@
+import {
+  applyDelivered,
+  applyPresence,
+  applyRead,
+  type ChatContext,
+  type ContactBook,
+  type PresenceRegistry,
+  type ReceiptConsumer,
+  type ReceivedReceipt,
+} from '@confab/chat';
+import { ChatError, type ReceiptEvent } from '@confab/contracts';
+
+export type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock' | 'ids'> & {
+  registry: PresenceRegistry;
+  contacts: ContactBook;
+};
+
+/** An entry whose effect failed this often is set aside: it is the entry, not the moment. Source: DESIGN, streams. */
+export const MAX_DELIVERIES = 5;
+/** Pause in milliseconds before a batch is tried again while the store or the bus is away. */
+const RETRY_MS = 250;
+
+interface Readable extends ReceivedReceipt {
+  event: ReceiptEvent;
+}
+
+/**
+ * Applies batches of the receipts log, and acknowledges an entry only after its effect. Every effect is idempotent, because an
+ * entry may come twice (a worker that was frozen past the claim time, a restart).
+ */
+export function createReceiptProcessor(ctx: WorkerContext, consumer: ReceiptConsumer, stopping: AbortSignal) {
+  const apply = async (entries: readonly Readable[]): Promise<void> => {
+    const again = (entry: Readable) => entry.deliveries > 1;
+    for (const [redelivered, group] of Map.groupBy(entries, again)) {
+      const events = group.map((entry) => entry.event);
+      const delivered = events.filter((event) => event.type === 'delivered');
+      if (delivered.length > 0) await applyDelivered(ctx, delivered, redelivered);
+      for (const event of events) {
+        if (event.type === 'read') await applyRead(ctx, event, redelivered);
+        if (event.type === 'presence') await applyPresence(ctx, event, redelivered);
+      }
+    }
+  };
+
+  /** Something in the batch fails for itself: each entry alone, so that one does not hold up the others. */
+  const applyOneByOne = async (entries: readonly Readable[]): Promise<void> => {
+    for (const entry of entries) {
+      try {
+        await apply([entry]);
+        await consumer.acknowledge([entry]);
+      } catch (error) {
+        if (isPassing(error)) throw error;
+        ctx.log.error(
+          { err: error, entry: entry.entryId, deliveries: entry.deliveries },
+          'receipt could not be applied',
+        );
+        // Not acknowledged: it is claimed again, with a higher count.
+        if (entry.deliveries >= MAX_DELIVERIES) await consumer.deadLetter(entry, reasonOf(error));
+      }
+    }
+  };
+
+  const process = async (batch: readonly ReceivedReceipt[]): Promise<void> => {
+    for (const entry of batch) {
+      if (entry.event === null) await consumer.deadLetter(entry, entry.problem ?? 'unreadable');
+    }
+    const readable = batch.filter((entry): entry is Readable => entry.event !== null);
+    if (readable.length === 0) return;
+    try {
+      await apply(readable);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      return applyOneByOne(readable);
+    }
+    await consumer.acknowledge(readable);
+  };
+
+  return {
+    /** Runs until the consumer ends. */
+    async run(): Promise<void> {
+      for await (const batch of consumer.batches()) await untilDone(() => process(batch));
+    },
+  };
+
+  /** While a store is away, the batch waits here: no other worker could do better, and nothing is lost. */
+  async function untilDone(work: () => Promise<void>): Promise<void> {
+    for (let failures = 0; !stopping.aborted; failures++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (failures === 0) ctx.log.warn({ err: error }, 'receipts wait for a store');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+}
+
+const isPassing = (error: unknown): boolean => error instanceof ChatError && error.code === 'UNAVAILABLE';
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error);

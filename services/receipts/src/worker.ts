@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type ChatStore,
+  cachedUsers,
+  createContactBook,
+  createHoleFiller,
+  type EventFeed,
+  type EventPublisher,
+  finishChanges,
+  type PresenceRegistry,
+  type ReceiptConsumer,
+  reapGateways,
+  relayOutbox,
+  settleOffline,
+} from '@confab/chat';
+import type { Health, Logger } from '@confab/service-kit';
+import { type PeriodicTask, startPeriodicTask } from './periodic-task.ts';
+import { createReceiptProcessor, type WorkerContext } from './receipt-processor.ts';
+
+/** The bus as the worker uses it. */
+export interface ReceiptsBus {
+  publisher: EventPublisher;
+  feed: EventFeed;
+  registry: PresenceRegistry;
+  consumer: ReceiptConsumer;
+}
+
+export interface ReceiptsDependencies {
+  store: ChatStore;
+  bus: ReceiptsBus;
+  logger: Logger;
+  health: Health;
+}
+
+export interface ReceiptsWorker {
+  /** Stops reading, finishes the batch and the tasks that run. Stores and bus belong to the caller. */
+  close(): Promise<void>;
+}
+
+/** How far back the hole filler looks after a start, in milliseconds: longer than any outage of all workers should be. */
+const LOOK_BACK_MS = 7 * 24 * 3_600_000;
+
+/** Without progress for this long (milliseconds) the worker is not ready. Source: twice the longest pause of any of its loops. */
+const STALLED_MS = 15_000;
+
+/** Milliseconds between runs. The relay's is a fraction of the 2 s that a message may wait; the reaper's of the lease. */
+const EVERY = { relay: 250, offline: 300, reap: 500, holes: 2_000, changes: 2_000 } as const;
+
+/** Starts the worker's consumer and its periodic tasks. */
+export function startReceiptsWorker({ store, bus, logger, health }: ReceiptsDependencies): ReceiptsWorker {
+  const ctx = contextOf(store, bus, logger);
+  const stopping = new AbortController();
+  const reading = createReceiptProcessor(ctx, bus.consumer, stopping.signal).run();
+  const holes = createHoleFiller(ctx, new Date(ctx.clock.now() - LOOK_BACK_MS));
+  const work: Record<keyof typeof EVERY, () => Promise<unknown>> = {
+    relay: () => relayOutbox(ctx),
+    offline: () => settleOffline(ctx),
+    reap: () => reapGateways(ctx),
+    holes: () => holes.run(),
+    changes: () => finishChanges(ctx),
+  };
+  const tasks = Object.entries(work).map(([name, run]) => {
+    const task = startPeriodicTask({ name, run, everyMs: EVERY[name as keyof typeof EVERY], log: logger });
+    health.add({ name: `task ${name}`, check: () => progress(task.idleMs()) });
+    return task;
+  });
+  health.add({ name: 'receipts log', check: () => progress(bus.consumer.idleMs()) });
+  return { close: () => close(bus.consumer, reading, tasks, stopping) };
+}
+
+function contextOf(store: ChatStore, bus: ReceiptsBus, logger: Logger): WorkerContext {
+  const clock = { now: () => Date.now() };
+  const users = cachedUsers(store.users, clock);
+  return {
+    ...bus,
+    store: { ...store, users },
+    clock,
+    ids: {
+      token: () => randomUUID(),
+      objectId: () => {
+        throw new Error('the worker makes no messages');
+      },
+    },
+    log: logger,
+    contacts: createContactBook(users),
+  };
+}
+
+const progress = (idleMs: number) => ({ ok: idleMs < STALLED_MS, detail: `progress ${Math.round(idleMs)} ms ago` });
+
+async function close(
+  consumer: ReceiptConsumer,
+  reading: Promise<void>,
+  tasks: PeriodicTask[],
+  stopping: AbortController,
+): Promise<void> {
+  stopping.abort();
+  await Promise.all([consumer.close(), ...tasks.map((task) => task.close())]);
+  await reading;
+}
