@@ -1,0 +1,187 @@
+import type { DisconnectCode, ServerPayload } from '@confab/contracts';
+import { backoff, type ClientEnvironment } from './environment.ts';
+import { type ClientErrorCode, ConfabError, toConfabError } from './error.ts';
+import type { ChatSocket } from './socket.ts';
+import type { TokenSource } from './token-source.ts';
+
+/**
+ * `connecting`: on the way to the server. `syncing`: connected, catching up. `live`: up to date. `offline`: not connected; it tries again
+ * at `retryAt` by itself unless `needs` says what it waits for.
+ */
+export interface ConnectionState {
+  status: 'connecting' | 'syncing' | 'live' | 'offline';
+  /** Why it is offline. */
+  reason?: ClientErrorCode | DisconnectCode | 'CLOSED' | 'NO_NETWORK';
+  /** Unix time in milliseconds of the next try. */
+  retryAt?: number;
+  /** `token`: another token; `connect`: a call of `connect()`; `network`: the device is offline. */
+  needs?: 'token' | 'connect' | 'network';
+}
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 10_000;
+/** Spread of clients that a gateway sends away at once, in milliseconds. Source: 2,000 sockets come back in steps, not in one. */
+const SPREAD = 2_000;
+
+interface ConnectionEvents {
+  changed(state: ConnectionState): void;
+  /** Connected, with this token: catch up, then call `live()`. */
+  opened(token: string): void;
+  closed(): void;
+}
+
+/** Keeps one socket connected: when to try, with which token, and when not to. */
+export class Connection {
+  state: ConnectionState = { status: 'offline', reason: 'CLOSED', needs: 'connect' };
+  readonly #socket: ChatSocket;
+  readonly #tokens: TokenSource;
+  readonly #environment: ClientEnvironment;
+  readonly #events: ConnectionEvents;
+  #wanted = false;
+  #token = '';
+  #failures = 0;
+  #end: ServerPayload<'session:end'> | undefined;
+  #callOff: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
+  #attempting = false;
+
+  constructor(socket: ChatSocket, tokens: TokenSource, environment: ClientEnvironment, events: ConnectionEvents) {
+    this.#socket = socket;
+    this.#tokens = tokens;
+    this.#environment = environment;
+    this.#events = events;
+    socket.on('connect', () => this.#onConnect());
+    socket.on('disconnect', () => this.#onDisconnect());
+    socket.on('connect_error', (error: Error & { data?: unknown }) => this.#onRefused(error));
+    socket.on('session:end', (end: ServerPayload<'session:end'>) => {
+      this.#end = end;
+    });
+  }
+
+  /** Connects and stays connected until `close`. Called again, it tries at once. */
+  open(): void {
+    this.#wanted = true;
+    this.#unwatch ??= this.#environment.watchNetwork((online) => this.#onNetwork(online));
+    if (!this.#socket.connected) void this.#attempt('connecting');
+  }
+
+  close(): void {
+    this.#wanted = false;
+    this.#callOff?.();
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    this.#socket.disconnect();
+    this.#set({ status: 'offline', reason: 'CLOSED', needs: 'connect' });
+  }
+
+  /** The client has caught up. */
+  live(): void {
+    if (!this.#socket.connected) return;
+    this.#failures = 0;
+    this.#set({ status: 'live' });
+  }
+
+  /** Something is to be caught up with again. */
+  syncing(): void {
+    if (this.#socket.connected) this.#set({ status: 'syncing' });
+  }
+
+  async #attempt(status: 'connecting' | 'offline'): Promise<void> {
+    this.#callOff?.();
+    if (this.#attempting || this.#socket.connected) return;
+    this.#attempting = true;
+    if (status === 'connecting') this.#set({ status });
+    try {
+      this.#token = await this.#tokens.get();
+    } catch (error) {
+      this.#attempting = false;
+      return this.#onRefused(error);
+    }
+    if (!this.#wanted) {
+      this.#attempting = false;
+      return;
+    }
+    this.#end = undefined;
+    this.#socket.auth = { token: this.#token };
+    this.#socket.connect();
+  }
+
+  #onConnect(): void {
+    this.#attempting = false;
+    this.#set({ status: 'syncing' });
+    this.#events.opened(this.#token);
+  }
+
+  #onDisconnect(): void {
+    this.#attempting = false;
+    this.#events.closed();
+    if (!this.#wanted) return;
+    const end = this.#end;
+    if (end?.reconnect === 'no')
+      return this.#set({ status: 'offline', reason: end.code as DisconnectCode, needs: 'connect' });
+    if (end?.reconnect === 'new-token') return this.#refuseToken(end.code as DisconnectCode);
+    const spread = SPREAD * this.#environment.random();
+    this.#set({ status: 'connecting' });
+    this.#later((end?.retryAfter ?? 0) * 1000 + (end ? spread : this.#pause()), 'connecting');
+  }
+
+  #onRefused(failure: unknown): void {
+    this.#attempting = false;
+    if (!this.#wanted) return;
+    const error = refusalOf(failure);
+    if (error.tokenRefused) return this.#refuseToken(error.code);
+    if (error.code === 'FORBIDDEN' || error.code === 'ORIGIN_NOT_ALLOWED')
+      return this.#set({ status: 'offline', reason: error.code, needs: 'connect' });
+    const pause = Math.max(this.#pause(), (error.retryAfter ?? 0) * 1000);
+    this.#set({ status: 'offline', reason: error.code, retryAt: this.#environment.now() + pause });
+    this.#later(pause, 'offline');
+  }
+
+  #refuseToken(reason: ClientErrorCode | DisconnectCode): void {
+    if (!this.#tokens.refuse(this.#token)) return this.#set({ status: 'offline', reason, needs: 'token' });
+    // A token function that hands out refused tokens is asked less and less often.
+    if (this.#failures === 0) {
+      this.#failures += 1;
+      return void this.#attempt('connecting');
+    }
+    const pause = this.#pause();
+    this.#set({ status: 'offline', reason, retryAt: this.#environment.now() + pause });
+    this.#later(pause, 'offline');
+  }
+
+  #onNetwork(online: boolean): void {
+    if (online) {
+      this.#failures = 0;
+      if (this.#wanted && !this.#socket.connected && this.state.needs !== 'token') void this.#attempt('connecting');
+      return;
+    }
+    if (this.#socket.connected) this.#socket.disconnect();
+    this.#callOff?.();
+    this.#set({ status: 'offline', reason: 'NO_NETWORK', needs: 'network' });
+    // Some systems say "offline" and never "online" again: the word is not trusted for ever.
+    this.#later(LONGEST_PAUSE, 'offline');
+  }
+
+  #pause(): number {
+    const pause = backoff(this.#failures, FIRST_PAUSE, LONGEST_PAUSE, this.#environment.random);
+    this.#failures += 1;
+    return pause;
+  }
+
+  #later(pause: number, status: 'connecting' | 'offline'): void {
+    this.#callOff?.();
+    this.#callOff = this.#environment.after(pause, () => void this.#attempt(status));
+  }
+
+  #set(state: ConnectionState): void {
+    this.state = state;
+    this.#events.changed(state);
+  }
+}
+
+/** The server's refusal (`error.data`), or that it could not be reached. */
+function refusalOf(failure: unknown): ConfabError {
+  if (failure instanceof ConfabError) return failure;
+  const { data } = failure as { data?: unknown };
+  return data === undefined ? new ConfabError('OFFLINE', 'The server could not be reached') : toConfabError(data);
+}

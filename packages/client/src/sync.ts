@@ -1,0 +1,118 @@
+import type { SyncResult } from '@confab/contracts';
+import { backoff, type ClientEnvironment } from './environment.ts';
+import { ConfabError } from './error.ts';
+
+/** Calls of one catching-up. Source: 500 messages each, the server's reset distance is 10,000, and 1,000 conversations. */
+const MAX_CALLS = 500;
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 10_000;
+
+export interface SyncSteps {
+  /** Reads the list of conversations and applies it. */
+  list(): Promise<void>;
+  /** One `POST sync` with the cursors as they are now. */
+  fetch(): Promise<SyncResult>;
+  /** @returns whether the reply covered every conversation that is known here */
+  apply(result: SyncResult): boolean;
+  /** Nothing that was buffered is older than the snapshot now. */
+  done(): void;
+  /** A try failed; another follows by itself. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Catching up: the list, then sync until nothing is left. One run at a time; a request during a run makes another one follow. Live events
+ * are buffered by the caller while `running`, and applied at `done`, so there is no gap where snapshot and stream join.
+ */
+export class SyncRunner {
+  readonly #environment: ClientEnvironment;
+  readonly #steps: SyncSteps;
+  #run: object | undefined;
+  #again: 'list' | 'sync' | undefined;
+  #callOff: (() => void) | undefined;
+  #failures = 0;
+
+  constructor(environment: ClientEnvironment, steps: SyncSteps) {
+    this.#environment = environment;
+    this.#steps = steps;
+  }
+
+  get running(): boolean {
+    return this.#run !== undefined;
+  }
+
+  /** A run is going on or will begin by itself. */
+  get pending(): boolean {
+    return this.running || this.#callOff !== undefined;
+  }
+
+  /** @param from `list`: conversations or presence may have changed too; `sync`: messages only */
+  request(from: 'list' | 'sync'): void {
+    if (this.#run) {
+      if (this.#again !== 'list') this.#again = from;
+      return;
+    }
+    this.#callOff?.();
+    this.#callOff = undefined;
+    void this.#start(from);
+  }
+
+  /** Ends everything: the connection is gone. */
+  stop(): void {
+    this.#run = undefined;
+    this.#again = undefined;
+    this.#callOff?.();
+    this.#callOff = undefined;
+  }
+
+  async #start(from: 'list' | 'sync'): Promise<void> {
+    const run = {};
+    this.#run = run;
+    const current = () => this.#run === run;
+    try {
+      if (from === 'list') await this.#steps.list();
+      const retryAfter = await this.#calls(current);
+      if (!current()) return;
+      this.#failures = 0;
+      this.#finish();
+      if (retryAfter !== undefined) this.#later('sync', retryAfter * 1000);
+    } catch (error) {
+      if (!current()) return;
+      this.#run = undefined;
+      this.#steps.failed(error);
+      this.#later(from, backoff(this.#failures, FIRST_PAUSE, LONGEST_PAUSE, this.#environment.random));
+      this.#failures += 1;
+    }
+  }
+
+  /** @returns seconds after which what is in flight now can be asked for, if anything is */
+  async #calls(current: () => boolean): Promise<number | undefined> {
+    for (let calls = 0; calls < MAX_CALLS; calls++) {
+      const result = await this.#steps.fetch();
+      if (!current()) return undefined;
+      const covered = this.#steps.apply(result);
+      if (!result.more) return undefined;
+      const waits = result.conversations.filter((item) => item.verdict === 'truncated');
+      // What is in flight on the server is waited for in the background: everything else is up to date.
+      if (covered && waits.length > 0 && waits.every((item) => item.retryAfter !== undefined))
+        return Math.min(...waits.map((item) => item.retryAfter as number));
+    }
+    throw new ConfabError('INTERNAL', 'Catching up does not come to an end');
+  }
+
+  #finish(): void {
+    this.#run = undefined;
+    this.#steps.done();
+    const again = this.#again;
+    this.#again = undefined;
+    if (again) this.request(again);
+  }
+
+  #later(from: 'list' | 'sync', pause: number): void {
+    this.#callOff?.();
+    this.#callOff = this.#environment.after(pause, () => {
+      this.#callOff = undefined;
+      this.request(from);
+    });
+  }
+}

@@ -1,0 +1,129 @@
+import type { MediaKind } from '@confab/contracts';
+import { ConfabError, toConfabError } from './error.ts';
+import type { Http } from './http.ts';
+import { kindOf, type UploadedMedia } from './media.ts';
+
+/** A file of a browser or Node (`File`, `Blob` with a name) or of React Native (`{uri, name, type, size}`). */
+export type UploadFile =
+  | { blob: Blob; name: string; type: string; size: number }
+  | { uri: string; name: string; type: string; size: number };
+
+export interface UploadOptions {
+  /** 0 to 1. Told in browsers and React Native while it goes on; elsewhere at the end only. */
+  onProgress?: (fraction: number) => void;
+  signal?: AbortSignal;
+}
+
+/** What the server takes, if it takes files at all. */
+export interface MediaConfig {
+  /** Bytes by kind. */
+  maxBytes?: Partial<Record<MediaKind, number>>;
+  [other: string]: unknown;
+}
+
+interface Ticket {
+  uploadUrl: string;
+  method?: 'PUT' | 'POST';
+  headers?: Record<string, string>;
+  fields?: Record<string, string>;
+  mediaId: string;
+  expiresAt?: string;
+}
+
+/** What the server takes, or null if it has no uploads. @throws ConfabError if it did not answer */
+export async function fetchMediaConfig(http: Http): Promise<MediaConfig | null> {
+  try {
+    const reply = await http.call<{ data?: MediaConfig } & MediaConfig>('GET', '/api/chat/media/config');
+    return reply.data ?? reply;
+  } catch (error) {
+    if (error instanceof ConfabError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+/**
+ * Asks the server for a place, and sends the file there.
+ * @returns what a message names it by
+ * @throws ConfabError: the server's refusal (size, type); UPLOAD_FAILED; ABORTED
+ */
+export async function uploadMedia(
+  http: Http,
+  conversationId: string,
+  file: UploadFile,
+  options: UploadOptions = {},
+): Promise<UploadedMedia> {
+  const { name: filename, type: contentType, size } = file;
+  const body = { filename, contentType: contentType || 'application/octet-stream', size, conversationId };
+  const reply = await http.call<{ data?: Ticket } & Ticket>('POST', '/api/chat/media/uploads', body);
+  const ticket = reply.data ?? reply;
+  if (options.signal?.aborted) throw aborted();
+  const send = typeof XMLHttpRequest === 'undefined' ? sendByFetch : sendByXhr;
+  await send(ticket, file, options);
+  options.onProgress?.(1);
+  return { mediaId: ticket.mediaId, type: kindOf(body.contentType), filename, size };
+}
+
+const aborted = () => new ConfabError('ABORTED', 'The upload was called off');
+const failed = (why: string) => new ConfabError('UPLOAD_FAILED', why);
+
+function contentOf(file: UploadFile): Blob {
+  // React Native's XMLHttpRequest and FormData take `{uri, name, type}` where browsers take a Blob.
+  return 'blob' in file ? file.blob : (file as unknown as Blob);
+}
+
+function bodyOf(ticket: Ticket, file: UploadFile): Blob | FormData {
+  if (!ticket.fields) return contentOf(file);
+  const form = new FormData();
+  for (const [name, value] of Object.entries(ticket.fields)) form.append(name, value);
+  if ('blob' in file) form.append('file', file.blob, file.name);
+  else form.append('file', contentOf(file));
+  return form;
+}
+
+const methodOf = (ticket: Ticket) => ticket.method ?? (ticket.fields ? 'POST' : 'PUT');
+
+function sendByXhr(ticket: Ticket, file: UploadFile, { onProgress, signal }: UploadOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open(methodOf(ticket), ticket.uploadUrl);
+    for (const [name, value] of Object.entries(ticket.headers ?? {})) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable && event.total > 0) onProgress?.(event.loaded / event.total);
+    };
+    request.onload = () => {
+      if (request.status >= 200 && request.status < 300) resolve();
+      else reject(refusal(request.status, request.responseText));
+    };
+    request.onerror = () => reject(failed('The file could not be sent'));
+    request.onabort = () => reject(aborted());
+    signal?.addEventListener('abort', () => request.abort());
+    request.send(bodyOf(ticket, file));
+  });
+}
+
+async function sendByFetch(ticket: Ticket, file: UploadFile, { signal }: UploadOptions): Promise<void> {
+  let response: Response;
+  try {
+    const { headers = {} } = ticket;
+    response = await fetch(ticket.uploadUrl, {
+      method: methodOf(ticket),
+      headers,
+      body: bodyOf(ticket, file),
+      ...(signal && { signal }),
+    });
+  } catch {
+    throw signal?.aborted ? aborted() : failed('The file could not be sent');
+  }
+  if (!response.ok) throw refusal(response.status, await response.text());
+}
+
+/** Our own server says why; a foreign store answers in its own words, which are not for people. */
+function refusal(status: number, text: string): ConfabError {
+  try {
+    const error = toConfabError(JSON.parse(text));
+    if (error.code !== 'NO_ANSWER') return error;
+  } catch {
+    // Not JSON: a foreign store.
+  }
+  return failed(`The file was refused (${status})`);
+}
