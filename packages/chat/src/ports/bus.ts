@@ -93,6 +93,10 @@ export interface GatewayBus {
   lease: GatewayLease;
   receipts: ReceiptLog;
   signals: SignalPublisher;
+  /** For handshakes: a local copy, no round trip. */
+  revocations: RevocationList;
+  /** True while the bus takes commands: a part of readiness. */
+  readonly isReady: boolean;
   openInbox(): InboxReader;
   /** Calls back for every signal to this instance, until closed. */
   onSignal(handler: (signal: Signal) => void): Promise<() => Promise<void>>;
@@ -174,4 +178,40 @@ export interface RateLimiter {
   ): Promise<{ allowed: true } | { allowed: false; retryAfter: number }>;
   /** Gives a use back (the thing it was for did not happen). */
   giveBack(key: string, member: string): Promise<void>;
+}
+
+/** What an operator does with receipts that could not be processed. */
+export interface DeadLetterBox {
+  /** The oldest first within each partition, at most `limit` in all (default 100). */
+  list(limit?: number): Promise<DeadLetter[]>;
+  count(): Promise<number>;
+  /** Puts it back into the log. @returns false if there is none of that id */
+  replay(letter: Pick<DeadLetter, 'partition' | 'id'>): Promise<boolean>;
+  /** Removes it for good. @returns false if there is none of that id */
+  drop(letter: Pick<DeadLetter, 'partition' | 'id'>): Promise<boolean>;
+}
+
+/** What the api needs of the bus. */
+export interface ApiBus {
+  publisher: EventPublisher;
+  receipts: ReceiptLog;
+  feed: EventFeed;
+  presence: PresenceDirectory;
+  limiter: RateLimiter;
+  revocations: RevocationList;
+  readonly isReady: boolean;
+  close(): Promise<void>;
+}
+
+/** What the receipts worker needs of the bus. */
+export interface WorkerBus {
+  publisher: EventPublisher;
+  receipts: ReceiptLog;
+  feed: EventFeed;
+  presence: PresenceRegistry;
+  limiter: RateLimiter;
+  consumer: ReceiptConsumer;
+  deadLetters: DeadLetterBox;
+  readonly isReady: boolean;
+  close(): Promise<void>;
 }

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisConnection } from '@confab/redis';
+
+/** Milliseconds that a read waits for entries. Short, so that an idle reader proves every second that it is alive. */
+export const BLOCK_MS = 1_000;
+/** What a blocking read gets on top of BLOCK before its connection is taken for dead. */
+const MARGIN_MS = 1_500;
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1_000;
+
+/**
+ * A loop that reads from its own connection until it is closed: each read has a deadline after which the connection is replaced, and
+ * failures are retried with back-off. So a reader that makes no progress restarts by itself.
+ */
+export class ReadLoop {
+  readonly #connection: RedisConnection;
+  readonly #stop = new AbortController();
+  readonly #now: () => number;
+  #lastHeard: number;
+  #failures = 0;
+
+  /** @param connection from `connectReader`; closed by `close` */
+  constructor(connection: RedisConnection, now: () => number = () => performance.now()) {
+    this.#connection = connection;
+    this.#now = now;
+    this.#lastHeard = now();
+  }
+
+  get closed(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** Aborts when the loop is closed. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Milliseconds since Redis last answered. */
+  idleMs(): number {
+    return Math.round(this.#now() - this.#lastHeard);
+  }
+
+  /** One read with the deadline of a blocking one. @throws what `RedisConnection.run` throws */
+  async read<T>(command: Parameters<typeof RedisConnection.prototype.run<T>>[0]): Promise<T> {
+    const answer = await this.#connection.run(command, BLOCK_MS + MARGIN_MS);
+    this.#lastHeard = this.#now();
+    this.#failures = 0;
+    return answer;
+  }
+
+  /** Waits after a failed read: 50 ms, doubling up to 1 s, so that neither an outage nor a wiped Redis becomes a hot loop. */
+  async backOff(error: unknown, doing: string): Promise<void> {
+    if (this.closed) return;
+    if (this.#failures === 0) this.#connection.log.warn({ error: String(error) }, `${doing} failed; trying again`);
+    const delay = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#failures++, 10), LAST_RETRY_MS);
+    await this.pause(delay);
+  }
+
+  /** Sleeps, unless closed meanwhile. */
+  async pause(ms: number): Promise<void> {
+    try {
+      await sleep(ms, undefined, { signal: this.#stop.signal });
+    } catch (error) {
+      if (!this.closed) throw error;
+    }
+  }
+
+  /** Ends a read that is waiting, so that the next one begins at once. */
+  interrupt(): void {
+    this.#connection.reset();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#connection.close();
+  }
+}

@@ -1,0 +1,62 @@
+import { InboxMeta, type ReceiptEvent, receiptEvents, STREAM_VERSION, validatorOf } from '@confab/contracts';
+
+/** An entry as ioredis gives it; fields are null when it was trimmed while a consumer group still had it pending. */
+export type RawEntry = [id: string, fields: string[] | null];
+
+export type Decoded<T> =
+  | { kind: 'readable'; value: T }
+  /** Of a type that this version does not know, and need not: set aside without harm. */
+  | { kind: 'unknown-type' }
+  | { kind: 'unreadable'; problem: string };
+
+export function fieldsOf(fields: string[] | null): Record<string, string> {
+  const record: Record<string, string> = {};
+  for (let i = 0; fields && i + 1 < fields.length; i += 2) record[fields[i] ?? ''] = fields[i + 1] ?? '';
+  return record;
+}
+
+/** The receipt of an entry of the receipts log. Never throws: whatever anyone wrote there. */
+export function decodeReceipt(fields: string[] | null): Decoded<ReceiptEvent> {
+  const envelope = parseEnvelope(fieldsOf(fields).e);
+  if (envelope.kind !== 'readable') return envelope;
+  const { type } = envelope.value;
+  if (typeof type !== 'string') return unreadable('it has no type');
+  if (!Object.hasOwn(receiptEvents, type)) return { kind: 'unknown-type' };
+  const schema = receiptEvents[type as keyof typeof receiptEvents];
+  if (!validatorOf(schema).Check(envelope.value)) return unreadable(`it is not a valid "${type}" receipt`);
+  return { kind: 'readable', value: envelope.value as unknown as ReceiptEvent };
+}
+
+/** The meta of an inbox entry. Never throws. */
+export function decodeInboxMeta(text: string | undefined): Decoded<InboxMeta> {
+  const envelope = parseEnvelope(text);
+  if (envelope.kind !== 'readable') return envelope;
+  if (!validatorOf(InboxMeta).Check(envelope.value)) return unreadable('its meta is not valid');
+  return { kind: 'readable', value: envelope.value as unknown as InboxMeta };
+}
+
+function parseEnvelope(text: string | undefined): Decoded<Record<string, unknown>> {
+  if (text === undefined) return unreadable('it has not the field that entries have');
+  const value = parseObject(text);
+  if (!value) return unreadable('it is not a JSON object');
+  const oldestReader = value.min ?? value.v;
+  if (typeof oldestReader !== 'number') return unreadable('it has no version');
+  if (oldestReader > STREAM_VERSION)
+    return unreadable(`it needs a reader of version ${oldestReader}, this is ${STREAM_VERSION}`);
+  return { kind: 'readable', value };
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function unreadable(problem: string): { kind: 'unreadable'; problem: string } {
+  return { kind: 'unreadable', problem };
+}

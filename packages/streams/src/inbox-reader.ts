@@ -1,0 +1,116 @@
+import type { InboxBatch, InboxEntry, InboxReader } from '@confab/chat';
+import type { RedisConnection } from '@confab/redis';
+import { BLOCK_MS, ReadLoop } from './blocking-read.ts';
+import { decodeInboxMeta, fieldsOf, type RawEntry } from './entry-codec.ts';
+
+/** Entries of one read. Source: 500 events of 1 kB are handled in about 10 ms, and other work gets its turn in between. */
+const BATCH = 500;
+/** Pause between two reads under load: a read then brings several entries instead of one, at a cost of this much latency. */
+const PAUSE_UNDER_LOAD_MS = 3;
+/** Reads that follow each other faster than this are "under load". */
+const LOAD_GAP_MS = 5;
+/** Entry 1-1 opens the stream and is nobody's event: position 1 is entry 1-2. */
+const OPENER = 1;
+
+export interface InboxReaderOptions {
+  /** The instance whose inbox is to be read; when it changes, reading starts at the beginning of the new one. */
+  instance: () => string;
+}
+
+/** Reads the inbox of this gateway from its own connection, in order, on from the last position after a lost connection. */
+export class RedisInboxReader implements InboxReader {
+  readonly #connection: RedisConnection;
+  readonly #loop: ReadLoop;
+  readonly #instance: () => string;
+  #current = '';
+  /** Sequence number of the last entry seen. */
+  #last = OPENER;
+  #lastEntriesAt = 0;
+
+  constructor(connection: RedisConnection, options: InboxReaderOptions) {
+    this.#connection = connection;
+    this.#loop = new ReadLoop(connection);
+    this.#instance = options.instance;
+  }
+
+  idleMs(): number {
+    return this.#loop.idleMs();
+  }
+
+  /** The instance has changed: stop waiting for the old inbox. */
+  switchInstance(): void {
+    this.#loop.interrupt();
+  }
+
+  close(): Promise<void> {
+    return this.#loop.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<InboxBatch> {
+    while (!this.#loop.closed) {
+      const entries = await this.#readSafely();
+      if (entries.length === 0) continue;
+      yield* this.#batches(entries);
+      await this.#pauseUnderLoad(entries.length);
+    }
+  }
+
+  async #readSafely(): Promise<RawEntry[]> {
+    try {
+      return await this.#read();
+    } catch (error) {
+      await this.#loop.backOff(error, 'reading the inbox');
+      return [];
+    }
+  }
+
+  async #read(): Promise<RawEntry[]> {
+    const instance = this.#instance();
+    if (instance !== this.#current) {
+      this.#current = instance;
+      this.#last = OPENER;
+    }
+    const key = this.#connection.keys.inbox(instance);
+    const reply = await this.#loop.read((client) =>
+      client.xread('COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', key, `1-${this.#last}`),
+    );
+    // The instance may have changed during the read: what came is of an inbox that counts no more.
+    if (this.#instance() !== this.#current) return [];
+    return reply?.[0]?.[1] ?? [];
+  }
+
+  /** Cuts the entries where something is missing, so that each batch says whether a gap is before it. */
+  *#batches(raw: RawEntry[]): Generator<InboxBatch> {
+    let batch: InboxBatch = { entries: [], gap: false };
+    for (const [id, fields] of raw) {
+      const seq = Number(id.split('-')[1]);
+      const entry = this.#decode(seq, fields);
+      if (seq !== this.#last + 1 || !entry) {
+        if (batch.entries.length > 0) yield batch;
+        batch = { entries: [], gap: true };
+      }
+      if (entry) batch.entries.push(entry);
+      this.#last = seq;
+    }
+    if (batch.entries.length > 0 || batch.gap) yield batch;
+  }
+
+  /** @returns null for an entry that this version cannot read: for the sockets that is a lost event, like a trimmed one */
+  #decode(seq: number, rawFields: string[] | null): InboxEntry | null {
+    const fields = fieldsOf(rawFields);
+    const meta = decodeInboxMeta(fields.m);
+    if (meta.kind === 'readable' && fields.p !== undefined) {
+      return { position: seq - OPENER, meta: meta.value, payload: fields.p };
+    }
+    const problem = meta.kind === 'unreadable' ? meta.problem : 'it has no payload';
+    this.#connection.log.warn({ position: seq - OPENER, problem }, 'an inbox entry is not readable');
+    return null;
+  }
+
+  async #pauseUnderLoad(entries: number): Promise<void> {
+    const now = performance.now();
+    const busy = now - this.#lastEntriesAt < LOAD_GAP_MS + PAUSE_UNDER_LOAD_MS;
+    this.#lastEntriesAt = now;
+    if (busy && entries < BATCH) await this.#loop.pause(PAUSE_UNDER_LOAD_MS);
+  }
+}

@@ -1,0 +1,132 @@
+import type { ReceiptConsumer, ReceivedReceipt } from '@confab/chat';
+import { loadScript, type RedisConnection, replyCode, runScript } from '@confab/redis';
+import { Handoff } from './handoff.ts';
+import { DEFAULT_PARTITIONS } from './partition.ts';
+import { ReceiptPartitionReader } from './receipt-partition-reader.ts';
+
+const deadLetterScript = loadScript(new URL('./lua/dead-letter.lua', import.meta.url));
+
+/** The consumer group of the receipts workers. */
+export const RECEIPTS_GROUP = 'receipts';
+/** Entries of one batch. Source: one bulk write of the worker; with 4 partitions at most 800 are in its hands at once. */
+const DEFAULT_BATCH = 200;
+/** Milliseconds. Source: longer than any batch takes (a MongoDB time-out is 5 s), and pending is 0 within 30 s of a crash. */
+const DEFAULT_CLAIM_IDLE_MS = 10_000;
+/** Dead letters that a partition keeps, about. They need a person: thousands of one kind tell no more than hundreds. */
+const DEAD_LETTERS_LENGTH = 10_000;
+/** Where `lag` is unknown to Redis, unread entries are counted up to this. */
+const COUNT_UP_TO = 10_000;
+
+export interface ReceiptConsumerOptions {
+  /** Stable over restarts of the same worker, and unlike that of every other one. */
+  consumerName: string;
+  partitions?: number;
+  batch?: number;
+  claimIdleMs?: number;
+  /** Opens the connection of one partition's reader. */
+  connectReader: () => RedisConnection;
+}
+
+/** The worker's consumer over all partitions, each with a connection of its own. */
+export class RedisReceiptConsumer implements ReceiptConsumer {
+  readonly #connection: RedisConnection;
+  readonly #handoff = new Handoff<ReceivedReceipt[]>();
+  readonly #readers: ReceiptPartitionReader[];
+  #running: Promise<unknown> | undefined;
+
+  /** @param connection for everything that does not block */
+  constructor(connection: RedisConnection, options: ReceiptConsumerOptions) {
+    this.#connection = connection;
+    const claimIdleMs = options.claimIdleMs ?? DEFAULT_CLAIM_IDLE_MS;
+    const reader = {
+      group: RECEIPTS_GROUP,
+      consumer: options.consumerName,
+      batch: options.batch ?? DEFAULT_BATCH,
+      claimIdleMs,
+      claimEveryMs: Math.min(2_000, claimIdleMs / 2),
+    };
+    this.#readers = Array.from(
+      { length: options.partitions ?? DEFAULT_PARTITIONS },
+      (_, partition) => new ReceiptPartitionReader(options.connectReader(), connection, { ...reader, partition }),
+    );
+  }
+
+  /** May be called several times: each batch goes to one of the iterators, so that several loops share the work. */
+  async *batches(): AsyncGenerator<ReceivedReceipt[]> {
+    this.#running ??= Promise.all(this.#readers.map((reader) => reader.run(this.#handoff)));
+    for (;;) {
+      const batch = await this.#handoff.take();
+      if (batch.done) return;
+      yield batch.value;
+    }
+  }
+
+  async acknowledge(entries: ReceivedReceipt[]): Promise<void> {
+    const { keys } = this.#connection;
+    const partitions = Map.groupBy(entries, (entry) => entry.partition);
+    await this.#connection.run((client) =>
+      Promise.all(
+        [...partitions].map(([partition, ofPartition]) =>
+          client.xack(keys.receipts(partition), RECEIPTS_GROUP, ...ofPartition.map((entry) => entry.entryId)),
+        ),
+      ),
+    );
+  }
+
+  async deadLetter(entry: ReceivedReceipt, reason: string): Promise<void> {
+    const { keys } = this.#connection;
+    await runScript(
+      this.#connection,
+      deadLetterScript,
+      [keys.receipts(entry.partition), keys.deadLetters(entry.partition)],
+      [RECEIPTS_GROUP, entry.entryId, reason.slice(0, 500), entry.partition, DEAD_LETTERS_LENGTH],
+    );
+  }
+
+  async backlog(): Promise<{ pending: number; unread: number }> {
+    const counts = await Promise.all(this.#readers.map((_, partition) => this.#backlogOf(partition)));
+    return {
+      pending: counts.reduce((sum, count) => sum + count.pending, 0),
+      unread: counts.reduce((sum, count) => sum + count.unread, 0),
+    };
+  }
+
+  /** Of the partition that heard from Redis the longest ago. It grows too while nobody takes the batches. */
+  idleMs(): number {
+    return Math.max(...this.#readers.map((reader) => reader.idleMs()));
+  }
+
+  /** Ends the iterators. Entries that were read and not acknowledged stay for the next consumer. */
+  async close(): Promise<void> {
+    const closing = this.#readers.map((reader) => reader.close());
+    this.#handoff.close();
+    await Promise.all(closing);
+    await this.#running;
+  }
+
+  async #backlogOf(partition: number): Promise<{ pending: number; unread: number }> {
+    const key = this.#connection.keys.receipts(partition);
+    const group = await this.#groupOf(key);
+    if (!group) return { pending: 0, unread: await this.#connection.run((client) => client.xlen(key)) };
+    const lag = group.get('lag');
+    const from = `(${String(group.get('last-delivered-id'))}`;
+    const unread =
+      typeof lag === 'number'
+        ? lag
+        : (await this.#connection.run((client) => client.xrange(key, from, '+', 'COUNT', COUNT_UP_TO))).length;
+    return { pending: Number(group.get('pending')), unread };
+  }
+
+  async #groupOf(key: string): Promise<Map<unknown, unknown> | null> {
+    try {
+      const groups = (await this.#connection.run((client) => client.xinfo('GROUPS', key))) as unknown[][];
+      const pairs = groups.map(
+        (flat) => new Map(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : []))),
+      );
+      return pairs.find((group) => group.get('name') === RECEIPTS_GROUP) ?? null;
+    } catch (error) {
+      if (replyCode(error) === 'ERR') return null; // no such key
+      throw error;
+    }
+  }
+}

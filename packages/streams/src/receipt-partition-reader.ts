@@ -1,0 +1,152 @@
+import type { ReceivedReceipt } from '@confab/chat';
+import { type RedisConnection, replyCode } from '@confab/redis';
+import { BLOCK_MS, ReadLoop } from './blocking-read.ts';
+import { decodeReceipt, type RawEntry } from './entry-codec.ts';
+import type { Handoff } from './handoff.ts';
+
+export interface PartitionReaderOptions {
+  partition: number;
+  group: string;
+  /** The same over restarts of a worker, so that it finds what it had not acknowledged. */
+  consumer: string;
+  /** Entries of one batch at most. */
+  batch: number;
+  /** Entries that nobody acknowledged for so long (ms) are taken over. */
+  claimIdleMs: number;
+  /** Milliseconds between two looks for such entries. */
+  claimEveryMs: number;
+}
+
+/**
+ * Reads one partition as a consumer of the group: first what this consumer had been given and not acknowledged, then new entries, and now
+ * and then what other consumers left behind. Creates the group where it is missing.
+ */
+export class ReceiptPartitionReader {
+  readonly #reading: RedisConnection;
+  readonly #commands: RedisConnection;
+  readonly #loop: ReadLoop;
+  readonly #options: PartitionReaderOptions;
+  readonly #key: string;
+  /** Position in this consumer's own unacknowledged entries; null once they are through. */
+  #ownPosition: string | null = '0';
+  #claimedAt = 0;
+
+  /**
+   * @param reading from `connectReader`, for this reader alone
+   * @param commands for everything that does not block
+   */
+  constructor(reading: RedisConnection, commands: RedisConnection, options: PartitionReaderOptions) {
+    this.#reading = reading;
+    this.#commands = commands;
+    this.#loop = new ReadLoop(reading);
+    this.#options = options;
+    this.#key = reading.keys.receipts(options.partition);
+  }
+
+  idleMs(): number {
+    return this.#loop.idleMs();
+  }
+
+  close(): Promise<void> {
+    return this.#loop.close();
+  }
+
+  /** Reads until closed, and hands over batches. Never throws. */
+  async run(handoff: Handoff<ReceivedReceipt[]>): Promise<void> {
+    while (!this.#loop.closed) {
+      try {
+        const received = await this.#next();
+        if (received.length > 0) await handoff.offer(received);
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
+  async #next(): Promise<ReceivedReceipt[]> {
+    if (performance.now() - this.#claimedAt >= this.#options.claimEveryMs) {
+      const claimed = await this.#claim();
+      if (claimed.length > 0) return this.#receive(claimed, true);
+      // Only a look that found nothing is a reason to wait with the next one.
+      this.#claimedAt = performance.now();
+    }
+    if (this.#ownPosition !== null) return this.#readOwn(this.#ownPosition);
+    return this.#receive(await this.#read('>'), false);
+  }
+
+  /** Those that this consumer had before it restarted; acknowledged ones are not among them. */
+  async #readOwn(position: string): Promise<ReceivedReceipt[]> {
+    const entries = await this.#read(position);
+    this.#ownPosition = entries.at(-1)?.[0] ?? null;
+    return this.#receive(entries, true);
+  }
+
+  async #read(position: string): Promise<RawEntry[]> {
+    const { group, consumer, batch } = this.#options;
+    const reply = (await this.#loop.read((client) =>
+      client.xreadgroup('GROUP', group, consumer, 'COUNT', batch, 'BLOCK', BLOCK_MS, 'STREAMS', this.#key, position),
+    )) as [string, RawEntry[]][] | null;
+    return reply?.[0]?.[1] ?? [];
+  }
+
+  async #claim(): Promise<RawEntry[]> {
+    const { group, consumer, batch, claimIdleMs } = this.#options;
+    const reply = await this.#commands.run((client) =>
+      client.xautoclaim(this.#key, group, consumer, claimIdleMs, '0-0', 'COUNT', batch),
+    );
+    return reply[1] as RawEntry[];
+  }
+
+  /** @param again they were delivered before: look up how often */
+  async #receive(entries: RawEntry[], again: boolean): Promise<ReceivedReceipt[]> {
+    const deliveries = again ? await this.#deliveries(entries) : new Map<string, number>();
+    const received: ReceivedReceipt[] = [];
+    const needless: string[] = [];
+    for (const [entryId, fields] of entries) {
+      const decoded = fields === null ? ({ kind: 'unknown-type' } as const) : decodeReceipt(fields);
+      const place = { partition: this.#options.partition, entryId, deliveries: deliveries.get(entryId) ?? 1 };
+      if (decoded.kind === 'unknown-type') needless.push(entryId);
+      else if (decoded.kind === 'readable') received.push({ ...place, event: decoded.value });
+      else received.push({ ...place, event: null, problem: decoded.problem });
+    }
+    await this.#passOver(needless);
+    return received;
+  }
+
+  async #deliveries(entries: RawEntry[]): Promise<Map<string, number>> {
+    const first = entries[0]?.[0];
+    const last = entries.at(-1)?.[0];
+    if (first === undefined || last === undefined) return new Map();
+    const { group, consumer, batch } = this.#options;
+    const pending = (await this.#commands.run((client) =>
+      client.xpending(this.#key, group, first, last, batch * 2, consumer),
+    )) as [id: string, consumer: string, idle: number, deliveries: number][];
+    return new Map(pending.map(([id, , , deliveries]) => [id, deliveries]));
+  }
+
+  /** Entries that were trimmed away, or are of a type that only newer versions know: nothing to do, and nothing lost. */
+  async #passOver(entryIds: string[]): Promise<void> {
+    if (entryIds.length === 0) return;
+    await this.#commands.run((client) => client.xack(this.#key, this.#options.group, ...entryIds));
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    await this.#loop.backOff(error, 'reading receipts');
+    if (replyCode(error) !== 'NOGROUP' || this.#loop.closed) return;
+    try {
+      await createGroup(this.#commands, this.#key, this.#options.group);
+      this.#ownPosition = '0';
+    } catch (failure) {
+      this.#reading.log.warn({ error: String(failure) }, 'the consumer group was not created yet');
+    }
+  }
+}
+
+/** From the beginning of the stream: what was appended before the group existed is to be processed too. */
+async function createGroup(connection: RedisConnection, key: string, group: string): Promise<void> {
+  try {
+    await connection.run((client) => client.xgroup('CREATE', key, group, '0', 'MKSTREAM'));
+  } catch (error) {
+    if (replyCode(error) !== 'BUSYGROUP') throw error;
+  }
+}
