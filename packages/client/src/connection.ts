@@ -4,6 +4,8 @@ import { type ClientErrorCode, ConfabError, toConfabError } from './error.ts';
 import type { ChatSocket } from './socket.ts';
 import type { TokenSource } from './token-source.ts';
 
+type Reason = ClientErrorCode | DisconnectCode | 'CLOSED' | 'NO_NETWORK';
+
 /**
  * `connecting`: on the way to the server. `syncing`: connected, catching up. `live`: up to date. `offline`: not connected; it tries again
  * at `retryAt` by itself unless `needs` says what it waits for.
@@ -11,7 +13,7 @@ import type { TokenSource } from './token-source.ts';
 export interface ConnectionState {
   status: 'connecting' | 'syncing' | 'live' | 'offline';
   /** Why it is offline. */
-  reason?: ClientErrorCode | DisconnectCode | 'CLOSED' | 'NO_NETWORK';
+  reason?: Reason;
   /** Unix time in milliseconds of the next try. */
   retryAt?: number;
   /** `token`: another token; `connect`: a call of `connect()`; `network`: the device is offline. */
@@ -94,8 +96,8 @@ export class Connection {
     try {
       this.#token = await this.#tokens.get();
     } catch (error) {
-      this.#attempting = false;
-      return this.#onRefused(error);
+      this.#onRefused(error);
+      return;
     }
     if (!this.#wanted) {
       this.#attempting = false;
@@ -117,34 +119,40 @@ export class Connection {
     this.#events.closed();
     if (!this.#wanted) return;
     const end = this.#end;
-    if (end?.reconnect === 'no')
-      return this.#set({ status: 'offline', reason: end.code as DisconnectCode, needs: 'connect' });
-    if (end?.reconnect === 'new-token') return this.#refuseToken(end.code as DisconnectCode);
-    const spread = SPREAD * this.#environment.random();
-    this.#set({ status: 'connecting' });
-    this.#later((end?.retryAfter ?? 0) * 1000 + (end ? spread : this.#pause()), 'connecting');
+    if (end?.reconnect === 'no') this.#giveUp(end.code as DisconnectCode, 'connect');
+    else if (end?.reconnect === 'new-token') this.#refuseToken(end.code as DisconnectCode);
+    else {
+      const pause = end ? (end.retryAfter ?? 0) * 1000 + SPREAD * this.#environment.random() : this.#pause();
+      this.#set({ status: 'connecting' });
+      this.#later(pause, 'connecting');
+    }
   }
 
   #onRefused(failure: unknown): void {
     this.#attempting = false;
     if (!this.#wanted) return;
     const error = refusalOf(failure);
-    if (error.tokenRefused) return this.#refuseToken(error.code);
-    if (error.code === 'FORBIDDEN' || error.code === 'ORIGIN_NOT_ALLOWED')
-      return this.#set({ status: 'offline', reason: error.code, needs: 'connect' });
-    const pause = Math.max(this.#pause(), (error.retryAfter ?? 0) * 1000);
-    this.#set({ status: 'offline', reason: error.code, retryAt: this.#environment.now() + pause });
-    this.#later(pause, 'offline');
+    if (error.tokenRefused) this.#refuseToken(error.code);
+    else if (error.code === 'FORBIDDEN' || error.code === 'ORIGIN_NOT_ALLOWED') this.#giveUp(error.code, 'connect');
+    else this.#retryLater(error.code, (error.retryAfter ?? 0) * 1000);
   }
 
-  #refuseToken(reason: ClientErrorCode | DisconnectCode): void {
-    if (!this.#tokens.refuse(this.#token)) return this.#set({ status: 'offline', reason, needs: 'token' });
+  #refuseToken(reason: Reason): void {
+    if (!this.#tokens.refuse(this.#token)) this.#giveUp(reason, 'token');
     // A token function that hands out refused tokens is asked less and less often.
-    if (this.#failures === 0) {
+    else if (this.#failures > 0) this.#retryLater(reason, 0);
+    else {
       this.#failures += 1;
-      return void this.#attempt('connecting');
+      void this.#attempt('connecting');
     }
-    const pause = this.#pause();
+  }
+
+  #giveUp(reason: Reason, needs: 'token' | 'connect'): void {
+    this.#set({ status: 'offline', reason, needs });
+  }
+
+  #retryLater(reason: Reason, atLeast: number): void {
+    const pause = Math.max(this.#pause(), atLeast);
     this.#set({ status: 'offline', reason, retryAt: this.#environment.now() + pause });
     this.#later(pause, 'offline');
   }

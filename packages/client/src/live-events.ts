@@ -45,11 +45,10 @@ export class LiveEvents {
     const { typing, events, me } = this.#parts;
     const typed = payload as ServerPayload<'typing:start'>;
     // Neither waits for a snapshot: it says nothing about them.
-    if (event === 'typing:start')
-      return typed.userId === me() ? undefined : typing.start(typed.conversationId, typed.userId);
-    if (event === 'typing:stop') return typing.stop(typed.conversationId, typed.userId);
-    if (event === 'session:end') return events.emit('end', payload);
-    if (this.#parts.sync.running) this.#buffer.push({ event: event as ServerEventName, payload });
+    if (event === 'typing:start' && typed.userId !== me()) typing.start(typed.conversationId, typed.userId);
+    else if (event === 'typing:stop') typing.stop(typed.conversationId, typed.userId);
+    else if (event === 'session:end') events.emit('end', payload);
+    else if (this.#parts.sync.running) this.#buffer.push({ event: event as ServerEventName, payload });
     else this.#apply(event as ServerEventName, payload);
   }
 
@@ -124,7 +123,10 @@ export class LiveEvents {
     this.#confirm(message);
     typing.stop(message.conversationId, message.senderId._id);
     const conversation = state.conversations.get(message.conversationId);
-    if (!conversation) return sync.request('list');
+    if (!conversation) {
+      sync.request('list');
+      return;
+    }
     const fresh = conversation.applyMessage(message);
     state.changed(conversation.id);
     if (fresh) events.emit('message', { message, live: true });

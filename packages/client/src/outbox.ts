@@ -149,10 +149,14 @@ export class Outbox {
   }
 
   #onError(item: OutboxItem, error: ConfabError): void {
-    if (error.code === 'RATE_LIMITED') return this.#onLimited(item, error);
-    const tries = (this.#tries.get(item.clientMessageId) ?? 0) + 1;
     // A try that ended because the connection did is not held against the message; nor is a refused token.
-    if (!this.#open || error.tokenRefused) return this.#wait(item, error.tokenRefused ? LONGEST_PAUSE : 0);
+    if (error.code === 'RATE_LIMITED') this.#onLimited(item, error);
+    else if (!this.#open || error.tokenRefused) this.#wait(item, LONGEST_PAUSE);
+    else this.#onFailedTry(item, error);
+  }
+
+  #onFailedTry(item: OutboxItem, error: ConfabError): void {
+    const tries = (this.#tries.get(item.clientMessageId) ?? 0) + 1;
     this.#tries.set(item.clientMessageId, tries);
     if (!error.retryable || tries >= MAX_TRIES) {
       item.error = error;
