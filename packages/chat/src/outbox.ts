@@ -1,5 +1,5 @@
 import type { ChatContext } from './context.ts';
-import type { Log } from './ports/environment.ts';
+import type { Ids, Log } from './ports/environment.ts';
 import type { ChatStore, MessageRepository } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { publishMessage } from './publish.ts';
@@ -58,7 +58,7 @@ const RELAY_BATCH = 500;
  * @throws ChatError UNAVAILABLE while the store or the bus is away; what is left comes with the next run
  */
 export async function relayOutbox(
-  ctx: Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'clock' | 'ids'>,
+  ctx: Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'clock'> & { ids: Pick<Ids, 'token'> },
 ): Promise<number> {
   const due = await ctx.store.messages.findUnpublished(new Date(ctx.clock.now() - RELAY_AFTER_MS), RELAY_BATCH);
   if (due.length === 0) return 0;

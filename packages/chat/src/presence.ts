@@ -1,10 +1,12 @@
 import type { PresenceReceipt } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import type { PresenceRegistry } from './ports/bus.ts';
+import type { Ids } from './ports/environment.ts';
 import type { ContactBook } from './profiles.ts';
 import { outbound, publishOrLeaveToSync } from './publish.ts';
 
-type PresenceContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock' | 'ids'> & {
+type PresenceContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock'> & {
+  ids: Pick<Ids, 'token'>;
   registry: PresenceRegistry;
   contacts: ContactBook;
 };

@@ -111,7 +111,7 @@ export function conversationView(parts: ConversationParts): Conversation {
     unreadCount: parts.unreadCount,
     readSeq: parts.readSeq,
     lastMessage: preview && previewView(preview, users.get(preview.senderId), marks.statusOf(preview)),
-    lastMessageAt: preview ? preview.createdAt.toISOString() : null,
+    lastMessageAt: c.lastMessageAt.toISOString(),
     createdAt: c.createdAt.toISOString(),
     updatedAt: c.updatedAt.toISOString(),
   };

@@ -120,7 +120,7 @@ export const Conversation = Type.Object(
     unreadCount: Type.Integer({ minimum: 0 }),
     readSeq: Seq,
     lastMessage: Nullable(MessagePreview),
-    lastMessageAt: Nullable(Timestamp),
+    lastMessageAt: Timestamp,
     createdAt: Timestamp,
     updatedAt: Timestamp,
   },

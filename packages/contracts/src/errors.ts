@@ -39,7 +39,7 @@ export class ChatError extends Error {
   readonly reason: string | undefined;
 
   constructor(code: ErrorCode, details: ChatErrorDetails = {}) {
-    super(details.reason ?? errorCatalogue[code].message, { cause: details.cause });
+    super(describe(code, details), { cause: details.cause });
     this.name = 'ChatError';
     this.code = code;
     this.retryAfter = details.retryAfter;
@@ -60,6 +60,12 @@ export class ChatError extends Error {
       ...(this.retryAfter !== undefined && { retryAfter: this.retryAfter }),
     };
   }
+}
+
+/** "conversationId: must be string", or the catalogue's words. */
+function describe(code: ErrorCode, { field, reason }: ChatErrorDetails): string {
+  if (reason === undefined) return errorCatalogue[code].message;
+  return field === undefined || field === '' ? reason : `${field}: ${reason}`;
 }
 
 export interface WireError {

@@ -12,7 +12,7 @@ export interface MongoOptions {
   database: string;
   /** Connections at most. Source: one api process does not gain beyond 50 on the servers measured. */
   poolSize?: number;
-  /** Milliseconds that one operation may take, waiting for a connection included. Below the 5 s in which a send must be answered. */
+  /** Milliseconds to wait for an answer, a connection or a server. Below the 5 s in which a send must be answered. */
   timeoutMs?: number;
 }
 
@@ -28,12 +28,14 @@ export interface MongoStore extends ChatStore {
  * @throws if the server cannot be reached within `timeoutMs`
  */
 export async function connectMongo(options: MongoOptions): Promise<MongoStore> {
-  const timeoutMS = options.timeoutMs ?? 4_000;
+  const timeoutMs = options.timeoutMs ?? 4_000;
   const client = new MongoClient(options.url, {
     maxPoolSize: options.poolSize ?? 50,
-    timeoutMS,
-    serverSelectionTimeoutMS: timeoutMS,
-    connectTimeoutMS: timeoutMS,
+    // A queue for connections is overload: better told after half the time than waited for.
+    waitQueueTimeoutMS: timeoutMs / 2,
+    socketTimeoutMS: timeoutMs,
+    serverSelectionTimeoutMS: timeoutMs / 2,
+    connectTimeoutMS: timeoutMs / 2,
     // Not every compatible server has them, and every write of ours is made so that it can be repeated (see message-repository).
     retryWrites: false,
     writeConcern: { w: 'majority' },

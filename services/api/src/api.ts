@@ -24,7 +24,7 @@ import {
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './handlers/types.ts';
 import { createObjectIds } from './object-ids.ts';
@@ -61,10 +61,12 @@ export interface ApiDependencies {
   bus: ApiBus;
   logger: Logger;
   health?: Health;
+  /** Export metrics of the process itself (memory, CPU); one service of a process does. */
+  measureProcess?: boolean;
   /** Counts requests by address for all processes (an ioredis client); each process for itself if absent. */
   addressCounter?: unknown;
-  /** Lets another server (standalone) own the HTTP server. */
-  serverFactory?: FastifyServerOptions['serverFactory'];
+  /** Further plugins on the same server (standalone's page). */
+  extend?: (app: FastifyInstance) => Promise<void>;
 }
 
 export interface Api {
@@ -79,7 +81,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   const health = deps.health ?? createHealth();
   const operations = createOperations({
     health,
-    metrics: createMetrics({ service: 'api', process: deps.health === undefined }),
+    metrics: createMetrics({ service: 'api', process: deps.measureProcess === true }),
   });
   const lag = createLagProbe();
   const ctx = contextOf(deps);
@@ -104,6 +106,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   });
   for (const path of operations.paths) registerOperation(app, path, operations);
   registerRoutes(app, ctx);
+  await deps.extend?.(app);
   await app.ready();
 
   return {
@@ -117,12 +120,11 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   };
 }
 
-function newFastify({ config, logger, serverFactory }: ApiDependencies): FastifyInstance {
+function newFastify({ config, logger }: ApiDependencies): FastifyInstance {
   return fastify({
     loggerInstance: logger as never,
-    disableRequestLogging: true,
     requestIdHeader: false,
-    requestIdLogLabel: 'traceId',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     genReqId: (raw) => traceIdFrom(raw.headers['x-trace-id']),
     bodyLimit: config.BODY_LIMIT,
     trustProxy: config.TRUST_PROXY.length > 0 ? config.TRUST_PROXY : false,
@@ -134,7 +136,6 @@ function newFastify({ config, logger, serverFactory }: ApiDependencies): Fastify
     connectionTimeout: 60_000,
     keepAliveTimeout: 72_000,
     frameworkErrors: (error, _request, reply) => void sendFailure(reply as never, toChatError(error)),
-    ...(serverFactory && { serverFactory }),
   }) as unknown as FastifyInstance;
 }
 

@@ -4,13 +4,15 @@ import {
   applyRead,
   type ChatContext,
   type ContactBook,
+  type Ids,
   type PresenceRegistry,
   type ReceiptConsumer,
   type ReceivedReceipt,
 } from '@confab/chat';
 import { ChatError, type ReceiptEvent } from '@confab/contracts';
 
-export type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock' | 'ids'> & {
+export type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock'> & {
+  ids: Pick<Ids, 'token'>;
   registry: PresenceRegistry;
   contacts: ContactBook;
 };

@@ -75,12 +75,7 @@ function contextOf(store: ChatStore, bus: ReceiptsBus, logger: Logger): WorkerCo
     ...bus,
     store: { ...store, users },
     clock,
-    ids: {
-      token: () => randomUUID(),
-      objectId: () => {
-        throw new Error('the worker makes no messages');
-      },
-    },
+    ids: { token: () => randomUUID() },
     log: logger,
     contacts: createContactBook(users),
   };

@@ -1,0 +1,62 @@
+// What has to be there before anything of ours can run. Plain JavaScript for Node 20, with nothing but Node itself.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const modules = path.join(root, 'node_modules');
+const stampFile = path.join(modules, '.confab-installed');
+
+/** Node 24, which the workspace installs for itself. */
+export const node = path.join(modules, 'runtime-node/bin/node');
+
+/** Runs a command in the project's root; its output goes to the person. @throws if it fails */
+export function run(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
+    child.once('error', reject);
+    child.once('exit', (code, signal) =>
+      code === 0 ? resolve() : reject(new Error(`${command} ${args.join(' ')} ended with ${signal ?? code}`)),
+    );
+  });
+}
+
+/** Installs the dependencies, unless exactly these are installed already. */
+export async function ensureInstalled() {
+  const wanted = dependencyFingerprint();
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted && existsSync(node)) return;
+  const { packageManager } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  process.stderr.write(`Installing dependencies (once) with ${packageManager} ...\n`);
+  await run('npx', ['-y', packageManager, 'install', '--frozen-lockfile', '--reporter=append-only'], {
+    // its progress is for the person who waits, its result is in node_modules
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, npm_config_loglevel: 'error' },
+  });
+  mkdirSync(modules, { recursive: true });
+  writeFileSync(stampFile, wanted);
+}
+
+function dependencyFingerprint() {
+  const manifests = ['packages', 'services'].flatMap((folder) =>
+    readdirSync(path.join(root, folder)).map((name) => path.join(folder, name, 'package.json')),
+  );
+  return fingerprint(['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', ...manifests]);
+}
+
+/** A hash over files of the project that exist. */
+export function fingerprint(files) {
+  const hash = createHash('sha256').update(process.platform + process.arch);
+  for (const file of files.filter((name) => existsSync(path.join(root, name))).sort()) {
+    hash.update(file).update(readFileSync(path.join(root, file)));
+  }
+  return hash.digest('hex');
+}
+
+/** Every file below a folder of the project, as paths from the root. */
+export function filesBelow(folder) {
+  return readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
+}

@@ -1,0 +1,48 @@
+import type { AddressInfo } from 'node:net';
+import { connectMongo } from '@confab/mongo';
+import { connectCommands } from '@confab/redis';
+import { createHealth, createLogger, createShutdown, type Environment } from '@confab/service-kit';
+import { createRedisApiBus } from '@confab/streams';
+import { createApi } from './api.ts';
+import { type ApiConfig, loadApiConfig } from './config.ts';
+
+/**
+ * Starts the api as a process of its own: configuration, stores, server.
+ * @throws ConfigError, or what kept a store or the port from being reached
+ */
+export async function startApiService(env: Environment) {
+  const config = loadApiConfig(env);
+  const logger = createLogger({ name: 'api', level: config.LOG_LEVEL });
+  const shutdown = createShutdown();
+  const health = createHealth();
+  const redis = { url: config.REDIS_URL, cluster: config.REDIS_CLUSTER, keyPrefix: config.KEY_PREFIX, log: logger };
+
+  const store = await connectMongo(mongoOptions(config));
+  shutdown.add({ name: 'mongodb', phase: 'close', deadlineMs: 3_000, run: () => store.close() });
+  const bus = await createRedisApiBus(redis);
+  shutdown.add({ name: 'redis', phase: 'close', deadlineMs: 3_000, run: () => bus.close() });
+  const addresses = connectCommands(redis);
+  shutdown.add({ name: 'address counter', phase: 'close', deadlineMs: 1_000, run: () => addresses.close() });
+  // Sends are taken while Redis is away (the relay delivers later); without MongoDB there is nothing to serve.
+  health.add({ name: 'mongodb', check: async () => ({ ok: (await store.ping(), true) }) });
+
+  const api = await createApi({
+    config,
+    store,
+    bus,
+    logger,
+    health,
+    addressCounter: addresses.client,
+    measureProcess: true,
+  });
+  shutdown.add({ name: 'requests', phase: 'drain', deadlineMs: 15_000, run: () => api.close() });
+  await api.app.listen({ host: config.HOST, port: config.PORT });
+  logger.info({ port: (api.app.server.address() as AddressInfo).port }, 'listening');
+  return { close: () => shutdown.run() };
+}
+
+const mongoOptions = (config: ApiConfig) => ({
+  url: config.MONGODB_URL,
+  database: config.MONGODB_DATABASE,
+  poolSize: config.MONGODB_POOL_SIZE,
+});
