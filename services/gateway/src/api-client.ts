@@ -1,0 +1,142 @@
+import {
+  ChatError,
+  type ErrorCode,
+  errorCatalogue,
+  type Message,
+  routes,
+  type SendMessageBody,
+} from '@confab/contracts';
+import { type Dispatcher, Pool } from 'undici';
+
+/** On whose behalf a call is made. */
+export interface ApiCaller {
+  token: string;
+  /** The client's own address, for the api's limits. */
+  address: string;
+  traceId: string;
+  /** Counts the socket's calls that wait. */
+  apiCalls: { inFlight: number };
+}
+
+/** The gateway's way to the api. Every call settles within the timeout; more calls than are allowed at a time are refused, not queued. */
+export interface ApiClient {
+  /** @returns the stored message. @throws ChatError of the api; UNAVAILABLE, OVERLOADED */
+  sendMessage(caller: ApiCaller, body: SendMessageBody): Promise<Message>;
+  /** @throws ChatError NOT_FOUND if the caller is no participant; UNAVAILABLE, OVERLOADED */
+  membership(caller: ApiCaller, conversationId: string): Promise<{ participants: string[]; isGroup: boolean }>;
+  readonly inFlight: number;
+  close(): Promise<void>;
+}
+
+export interface ApiClientOptions {
+  url: string;
+  timeoutMs: number;
+  maxInFlight: number;
+  /** Calls of one socket at a time. Source: sends of one conversation wait for each other; eight busy conversations. */
+  maxInFlightPerSocket?: number;
+  /** Keep-alive connections. Source: at 10 ms a call, 64 carry 6,400 calls a second. */
+  connections?: number;
+}
+
+interface Call {
+  method: Dispatcher.HttpMethod;
+  path: string;
+  body?: string;
+  /** A second try can do no harm: a lost keep-alive connection is then no error to the caller. */
+  repeatable: boolean;
+}
+
+export function createApiClient(options: ApiClientOptions): ApiClient {
+  const { url, timeoutMs, maxInFlight, maxInFlightPerSocket = 8, connections = 64 } = options;
+  const { origin, pathname } = new URL(url);
+  const prefix = pathname.replace(/\/$/, '');
+  const pool = new Pool(origin, {
+    connections,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connectTimeout: timeoutMs,
+  });
+  let inFlight = 0;
+
+  const attempt = async (caller: ApiCaller, call: Call, signal: AbortSignal): Promise<unknown> => {
+    const response = await pool.request({
+      method: call.method,
+      path: prefix + call.path,
+      headers: {
+        authorization: `Bearer ${caller.token}`,
+        'x-forwarded-for': caller.address,
+        'x-trace-id': caller.traceId,
+        ...(call.body !== undefined && { 'content-type': 'application/json' }),
+      },
+      body: call.body ?? null,
+      signal,
+    });
+    return readReply(response.statusCode, await response.body.text());
+  };
+
+  const request = async (caller: ApiCaller, call: Call): Promise<unknown> => {
+    if (inFlight >= maxInFlight || caller.apiCalls.inFlight >= maxInFlightPerSocket) {
+      throw new ChatError('OVERLOADED', { retryAfter: 1 });
+    }
+    const signal = AbortSignal.timeout(timeoutMs);
+    inFlight += 1;
+    caller.apiCalls.inFlight += 1;
+    try {
+      return await attempt(caller, call, signal).catch((error: unknown) => {
+        if (error instanceof ChatError || !call.repeatable || signal.aborted) throw error;
+        return attempt(caller, call, signal);
+      });
+    } catch (error) {
+      if (error instanceof ChatError) throw error;
+      throw new ChatError('UNAVAILABLE', { retryAfter: 1, cause: error });
+    } finally {
+      inFlight -= 1;
+      caller.apiCalls.inFlight -= 1;
+    }
+  };
+
+  return {
+    async sendMessage(caller, body) {
+      const { method, path } = routes.sendMessage;
+      const repeatable = body.clientMessageId !== undefined;
+      return (await request(caller, { method, path, body: JSON.stringify(body), repeatable })) as Message;
+    },
+    async membership(caller, conversationId) {
+      const { method, path } = routes.membership;
+      const call: Call = { method, path: path.replace(':conversationId', conversationId), repeatable: true };
+      return (await request(caller, call)) as { participants: string[]; isGroup: boolean };
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+/** @returns `data` of a success. @throws ChatError with the api's own code, or UNAVAILABLE for what is no answer of the api */
+export function readReply(status: number, text: string): unknown {
+  const reply = parse(text);
+  if (status >= 200 && status < 300 && reply?.success === true) return reply.data;
+  const error = reply?.error as { code?: string; message?: string; field?: string; retryAfter?: number } | undefined;
+  if (typeof error?.code !== 'string' || !Object.hasOwn(errorCatalogue, error.code)) {
+    // A proxy in between, or a crash: whether the call took effect is not known.
+    throw new ChatError('UNAVAILABLE', {
+      retryAfter: 1,
+      cause: new Error(`status ${status} without a reply of the api`),
+    });
+  }
+  throw new ChatError(error.code as ErrorCode, {
+    ...(typeof error.message === 'string' && { reason: error.message }),
+    ...(typeof error.field === 'string' && { field: error.field }),
+    ...(typeof error.retryAfter === 'number' && { retryAfter: error.retryAfter }),
+  });
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock, GatewayBus } from '@confab/chat';
+import {
+  createHealth,
+  createLagProbe,
+  createMetrics,
+  createOperations,
+  createShutdown,
+  type Logger,
+  type Operations,
+  type Registry,
+  type ShutdownResult,
+  type TokenVerifier,
+} from '@confab/service-kit';
+import { type ApiClient, createApiClient } from './api-client.ts';
+import { createBusSide } from './bus-side.ts';
+import { createClientSide } from './client-side.ts';
+import type { GatewayConfig } from './config.ts';
+import { drainSockets } from './drain.ts';
+import { createGatewayMetrics } from './gateway-metrics.ts';
+import { attachSocketServer } from './socket-server.ts';
+
+export interface GatewayOptions {
+  config: GatewayConfig;
+  bus: GatewayBus;
+  verifier: TokenVerifier;
+  logger: Logger;
+  /** The way to the api; made from API_URL if absent. */
+  api?: ApiClient;
+  /** A server to share (standalone). It is neither listened on nor closed here, and serves `operations` itself. */
+  httpServer?: HttpServer;
+  metrics?: Registry;
+  clock?: Clock;
+}
+
+export interface GatewayStats {
+  sockets: number;
+  users: number;
+  /** Bytes that clients have not read yet. */
+  heldBytes: number;
+  instance: string;
+}
+
+export interface Gateway {
+  /** Opens the lease, then accepts sockets. @throws ChatError UNAVAILABLE without the bus; Error if the port is taken */
+  start(): Promise<void>;
+  /** Stops accepting, sends the sockets away over DRAIN_MS, flushes, gives the lease back. Idempotent; within DRAIN_MS + 10 s. */
+  close(): Promise<ShutdownResult>;
+  /** The port that it listens on, once started. */
+  readonly port: number;
+  readonly stats: GatewayStats;
+  /** `/healthz`, `/readyz` and `/metrics`; on its own server they are served already. */
+  readonly operations: Operations;
+}
+
+/** Milliseconds without news from the inbox or the lease after which the gateway is not ready. Source: the lease lasts 12 s. */
+const PROGRESS_MS = 10_000;
+
+/** A gateway: sockets on one side, the bus on the other. The caller closes the bus after the gateway. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { config, bus, logger } = options;
+  const clock = options.clock ?? { now: () => Date.now() };
+  const newId = () => randomUUID();
+  const api = options.api ?? createApiClient(apiOptions(config));
+  const metrics = options.metrics ?? createMetrics({ service: 'gateway' });
+  const health = createHealth();
+  const lag = createLagProbe();
+
+  const busSide = createBusSide({ bus, clock, newId, logger });
+  const clientSide = createClientSide({ ...options, clock, newId, api, busSide, lag, counters: () => counters });
+  const counters = createGatewayMetrics(metrics, {
+    sockets: () => clientSide.io.sockets.sockets.size,
+    users: () => busSide.presence.users,
+    heldBytes: () => clientSide.slowConsumers.totalBytes(),
+    inboxIdleMs: () => busSide.inboxIdleMs(),
+    inboxLagMs: () => clientSide.inboxLagMs(),
+    leaseIdleMs: () => busSide.leaseKeeper.idleMs(),
+    apiInFlight: () => api.inFlight,
+    receiptsWaiting: () => busSide.outbox.waiting,
+    receiptsDropped: () => busSide.outbox.dropped,
+    eventLoopLagMs: () => lag.meanMs(),
+  });
+
+  const progress = (name: string, idleMs: () => number) =>
+    health.add({
+      name,
+      check: () => ({ ok: idleMs() < PROGRESS_MS, detail: `progress ${Math.round(idleMs())} ms ago` }),
+    });
+  health.add({ name: 'bus', check: () => ({ ok: bus.isReady }) });
+  progress('inbox', () => busSide.inboxIdleMs());
+  progress('lease', () => busSide.leaseKeeper.idleMs());
+
+  const operations = createOperations({ health, metrics });
+  const httpServer = options.httpServer ?? createHttpServer(operations);
+  const ownsHttp = options.httpServer === undefined;
+
+  const shutdown = createShutdown();
+  shutdown.add({
+    name: 'refuse new sockets',
+    phase: 'stop-intake',
+    deadlineMs: 1_000,
+    run: () => {
+      health.drain();
+      clientSide.drain();
+    },
+  });
+  shutdown.add({
+    name: 'send the sockets away',
+    phase: 'drain',
+    deadlineMs: config.DRAIN_MS + 4_000,
+    run: () => drainSockets({ io: clientSide.io, endSession: clientSide.endSession, drainMs: config.DRAIN_MS }),
+  });
+  shutdown.add({ name: 'close the bus side', phase: 'close', deadlineMs: 4_000, run: () => busSide.close() });
+  shutdown.add({
+    name: 'close the client side',
+    phase: 'close',
+    deadlineMs: 2_000,
+    run: async () => {
+      lag.close();
+      clientSide.close();
+      if (ownsHttp) await closeHttpServer(httpServer);
+      if (!options.api) await api.close();
+    },
+  });
+
+  return {
+    async start() {
+      await busSide.start(clientSide);
+      const gatewayId = gatewayIdOf(bus.lease.instance);
+      attachSocketServer(clientSide.io, httpServer, { gatewayId, ...clientSide.connectionRules });
+      if (ownsHttp) await listen(httpServer, config);
+      logger.info({ gatewayId, instance: bus.lease.instance, port: portOf(httpServer) }, 'gateway is up');
+    },
+    close: () => shutdown.run(),
+    get port() {
+      return portOf(httpServer);
+    },
+    get stats() {
+      return {
+        sockets: clientSide.io.sockets.sockets.size,
+        users: busSide.presence.users,
+        heldBytes: clientSide.slowConsumers.totalBytes(),
+        instance: bus.lease.instance,
+      };
+    },
+    operations,
+  };
+}
+
+/** An instance is `<gatewayId>.<incarnation>`. */
+const gatewayIdOf = (instance: string) => instance.slice(0, instance.lastIndexOf('.'));
+
+const apiOptions = (config: GatewayConfig) => ({
+  url: config.API_URL,
+  timeoutMs: config.API_TIMEOUT_MS,
+  maxInFlight: config.API_MAX_IN_FLIGHT,
+});
+
+function createHttpServer(operations: Operations): HttpServer {
+  const server = createServer((request, response) => {
+    if (!operations.handle(request, response)) response.writeHead(404).end();
+  });
+  // A request has to be sent in this time; waiting polls do not count, they are sent already.
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 20_000;
+  // Longer than load balancers keep idle connections (60 s), so that it is never us who close one in use.
+  server.keepAliveTimeout = 65_000;
+  return server;
+}
+
+function listen(server: HttpServer, { HOST, PORT }: GatewayConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(PORT, HOST, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function closeHttpServer(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+const portOf = (server: HttpServer) => (server.address() as AddressInfo | null)?.port ?? 0;

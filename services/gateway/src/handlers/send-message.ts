@@ -1,0 +1,16 @@
+import type { EventHandler } from '../event-wrapper.ts';
+import { callerOf, type HandlerServices } from './services.ts';
+
+/** The api stores the message with the user's own token; its answer is the confirmation. */
+export function sendMessage({ api }: HandlerServices): EventHandler<'send:message'> {
+  return async (context, body) => {
+    const { socket } = context;
+    const message = await socket.data.lanes.run(body.conversationId, () => api.sendMessage(callerOf(context), body));
+    const { _id: messageId, conversationId, seq, clientMessageId, createdAt } = message;
+    if (!socket.data.ended) {
+      const confirmation = { messageId, conversationId, seq, createdAt, ...(clientMessageId && { clientMessageId }) };
+      socket.emit('message:sent', confirmation);
+    }
+    return { messageId, conversationId, seq, message };
+  };
+}

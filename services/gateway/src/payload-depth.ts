@@ -1,0 +1,18 @@
+/**
+ * Whether a decoded value nests deeper than `limit`. Iterative: a hostile value may nest deeper than the stack. Binary content
+ * counts as a leaf.
+ */
+export function isDeeperThan(value: unknown, limit: number): boolean {
+  let level = containersIn([value]);
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > limit) return true;
+    level = containersIn(level.flatMap((container) => Object.values(container)));
+  }
+  return false;
+}
+
+function containersIn(values: unknown[]): object[] {
+  return values.filter(
+    (value): value is object => typeof value === 'object' && value !== null && !ArrayBuffer.isView(value),
+  );
+}

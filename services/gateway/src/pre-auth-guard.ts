@@ -1,0 +1,74 @@
+import type { EngineConnection } from './engine-connection.ts';
+
+/** Milliseconds that a connection may stay without a valid token. */
+const MAX_AGE_MS = 2_000;
+/** Bytes that it may send until then. Source: a token of 8 KB and the handshake, times 30. */
+const MAX_BYTES = 256 * 1_024;
+/** Packets until then. Source: one CONNECT; some more for clients that try again. */
+const MAX_PACKETS = 20;
+const SWEEP_MS = 100;
+
+interface Pending {
+  since: number;
+  bytesAtStart: number;
+  packets: number;
+  count: () => void;
+}
+
+export interface PreAuthGuard {
+  /** From now on the connection has to authenticate. */
+  watch(connection: EngineConnection): void;
+  /** It has: the guard lets it alone. */
+  pass(connection: EngineConnection): void;
+  close(): void;
+}
+
+/**
+ * Cuts connections that do not authenticate soon, or send more than a handshake needs, pings and fragments included, which
+ * nothing above the TCP connection counts.
+ */
+export function createPreAuthGuard(onCut: () => void, now: () => number = () => performance.now()): PreAuthGuard {
+  const pending = new Map<EngineConnection, Pending>();
+
+  const pass = (connection: EngineConnection) => {
+    const state = pending.get(connection);
+    if (state) connection.off('packet', state.count);
+    pending.delete(connection);
+  };
+
+  const cut = (connection: EngineConnection) => {
+    pass(connection);
+    onCut();
+    connection.close(true);
+    // Whoever floods does not take part in closing: without waiting for them.
+    connection.request.socket.destroy();
+  };
+
+  const sweep = setInterval(() => {
+    for (const [connection, state] of pending) {
+      const bytes = connection.request.socket.bytesRead - state.bytesAtStart;
+      if (now() - state.since > MAX_AGE_MS || bytes > MAX_BYTES) cut(connection);
+    }
+  }, SWEEP_MS);
+  sweep.unref();
+
+  return {
+    watch(connection) {
+      if (pending.has(connection) || connection.readyState !== 'open') return;
+      const state: Pending = {
+        since: now(),
+        bytesAtStart: connection.request.socket.bytesRead,
+        packets: 0,
+        count: () => {
+          state.packets += 1;
+          if (state.packets > MAX_PACKETS) cut(connection);
+        },
+      };
+      pending.set(connection, state);
+      connection.on('packet', state.count);
+      connection.once('close', () => pass(connection));
+    },
+    pass,
+    close: () => clearInterval(sweep),
+  };
+}

@@ -1,0 +1,50 @@
+import type { InboxBatch, InboxEntry, Log } from '@confab/chat';
+import type { MembershipCache } from './membership-cache.ts';
+import { RawJson } from './raw-json-parser.ts';
+import { type GatewayServer, userRoom } from './session.ts';
+
+/**
+ * Bytes written before the event loop gets a turn: sockets hand over to the operating system only then, and what they hold
+ * meanwhile counts against the bound of slow consumers.
+ */
+const TURN_BYTES = 256 * 1_024;
+
+export interface PushOptions {
+  io: GatewayServer;
+  memberships: MembershipCache;
+  onPushed(entry: InboxEntry): void;
+  log: Log;
+}
+
+/** Pushes batches of the inbox to the sockets of their recipients, in order. An event is encoded once for all of them. */
+export function createPush({ io, memberships, onPushed, log }: PushOptions): (batch: InboxBatch) => Promise<void> {
+  const pushOne = (entry: InboxEntry) => {
+    const { meta, payload } = entry;
+    // Before the event goes out: whoever acts on it must not meet the old members.
+    if (meta.event === 'conversation:updated' && meta.conversationId) memberships.invalidate(meta.conversationId);
+    io.local.to(meta.to.map(userRoom)).emit(meta.event, new RawJson(payload));
+    onPushed(entry);
+  };
+
+  return async ({ entries, gap }) => {
+    if (gap) io.local.emit('sync:required', { reason: 'Events were lost on their way to this gateway' });
+    let bytes = 0;
+    for (const entry of entries) {
+      if (!isObjectText(entry.payload) || entry.meta.to.length === 0) {
+        log.warn(
+          { event: entry.meta.event, position: entry.position },
+          'an inbox entry without a payload or recipients',
+        );
+        continue;
+      }
+      pushOne(entry);
+      bytes += entry.payload.length;
+      if (bytes < TURN_BYTES) continue;
+      bytes = 0;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  };
+}
+
+/** The payload is passed on unparsed; what is obviously none would make every client drop its connection. */
+const isObjectText = (text: string) => text.startsWith('{') && text.endsWith('}');

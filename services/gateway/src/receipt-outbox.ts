@@ -1,0 +1,96 @@
+import type { Log, ReceiptLog } from '@confab/chat';
+import type { ReceiptEvent } from '@confab/contracts';
+
+/** Receipts appended in one call. */
+const BATCH = 500;
+/** Receipts that wait while the bus is away. Source: 20,000 of 1 KB are 20 MB; a minute of a busy gateway. */
+const MAX_WAITING = 20_000;
+const FIRST_PAUSE_MS = 100;
+const LAST_PAUSE_MS = 2_000;
+
+export interface ReceiptOutbox {
+  /** Takes receipts to append as soon as possible, in order. Never throws; beyond the bound the oldest `delivered` go first. */
+  add(...events: ReceiptEvent[]): void;
+  readonly waiting: number;
+  /** Receipts that were dropped. */
+  readonly dropped: number;
+  /** Waits until nothing waits, at most `deadlineMs`. */
+  flush(deadlineMs: number): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Appends receipts in the background, and again after a failure (appending twice is harmless: receipts only raise). A dropped
+ * `delivered` receipt is made good by the next one of the conversation, since watermarks only grow; presence is kept as long as possible.
+ */
+export function createReceiptOutbox(receipts: ReceiptLog, log: Log): ReceiptOutbox {
+  let waiting: ReceiptEvent[] = [];
+  let dropped = 0;
+  let running: Promise<void> | undefined;
+  let closed = false;
+  const abort = new AbortController();
+
+  const drain = async () => {
+    let pauseMs = FIRST_PAUSE_MS;
+    while (waiting.length > 0 && !closed) {
+      const batch = waiting.slice(0, BATCH);
+      try {
+        await receipts.append(batch);
+        const done = new Set(batch);
+        waiting = waiting.filter((event) => !done.has(event));
+        pauseMs = FIRST_PAUSE_MS;
+      } catch (error) {
+        if (pauseMs === FIRST_PAUSE_MS) log.warn({ err: error, waiting: waiting.length }, 'receipts wait for the bus');
+        await pause(pauseMs, abort.signal);
+        pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
+      }
+    }
+    running = undefined;
+  };
+
+  return {
+    add(...events) {
+      waiting.push(...events);
+      if (waiting.length > MAX_WAITING) {
+        const before = waiting.length;
+        waiting = withinBound(waiting);
+        dropped += before - waiting.length;
+      }
+      running ??= drain();
+    },
+    get waiting() {
+      return waiting.length;
+    },
+    get dropped() {
+      return dropped;
+    },
+    async flush(deadlineMs) {
+      await Promise.race([running, pause(deadlineMs, abort.signal)]);
+    },
+    close() {
+      closed = true;
+      abort.abort();
+    },
+  };
+}
+
+function withinBound(events: ReceiptEvent[]): ReceiptEvent[] {
+  let excess = events.length - MAX_WAITING;
+  const kept = events.filter((event) => event.type !== 'delivered' || excess-- <= 0);
+  return kept.slice(Math.max(0, kept.length - MAX_WAITING));
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

@@ -1,0 +1,101 @@
+import type { Carriers, EngineConnection } from './engine-connection.ts';
+
+export interface SlowConsumerOptions {
+  carriers: Carriers;
+  /** Called once for a connection that is too slow. */
+  cut(connection: EngineConnection): void;
+  /** Bytes that a connection may hold for `softMs`. */
+  softBytes?: number;
+  /** Milliseconds. Source: cut within 10 s, the grace of the end included. */
+  softMs?: number;
+  /** Bytes above which it is cut at once. Source: 2 MB at most, less what one turn of the push may add. */
+  hardBytes?: number;
+  sweepMs?: number;
+  now?: () => number;
+}
+
+export interface SlowConsumers {
+  watch(connection: EngineConnection): void;
+  /** Bytes that the connection holds now. */
+  heldBytes(connection: EngineConnection): number;
+  /** Bytes that all connections hold now. */
+  totalBytes(): number;
+  close(): void;
+}
+
+interface Watched {
+  /** Bytes in Engine.IO's own buffer, waiting for the transport. */
+  queued: number;
+  overSince: number | undefined;
+  checking: boolean;
+  cut: boolean;
+}
+
+/**
+ * Bounds what a client that does not read makes us hold: packets that Engine.IO keeps back, and bytes that the operating system
+ * does not take. A stopped client held 188,000 packets before there was a bound.
+ */
+export function createSlowConsumers(options: SlowConsumerOptions): SlowConsumers {
+  const { carriers, cut, softBytes = 1024 ** 2, softMs = 5_000, hardBytes = 1.75 * 1024 ** 2, sweepMs = 500 } = options;
+  const now = options.now ?? (() => performance.now());
+  const watched = new Map<EngineConnection, Watched>();
+
+  const heldBytes = (connection: EngineConnection) =>
+    (watched.get(connection)?.queued ?? 0) + carriers.unsentBytes(connection);
+
+  const check = (connection: EngineConnection, state: Watched) => {
+    const held = heldBytes(connection);
+    if (held <= softBytes) state.overSince = undefined;
+    else state.overSince ??= now();
+    const tooLong = state.overSince !== undefined && now() - state.overSince >= softMs;
+    if (state.cut || !(held > hardBytes || tooLong)) return;
+    state.cut = true;
+    cut(connection);
+  };
+
+  const sweep = setInterval(() => {
+    for (const [connection, state] of watched) check(connection, state);
+  }, sweepMs);
+  sweep.unref();
+
+  return {
+    watch(connection) {
+      const state: Watched = { queued: 0, overSince: undefined, checking: false, cut: false };
+      watched.set(connection, state);
+      connection.on('packetCreate', (packet: EnginePacket) => {
+        state.queued += sizeOf(packet);
+        if (state.queued <= hardBytes || state.checking) return;
+        state.checking = true;
+        // After this turn: a fast client takes what one turn wrote.
+        setImmediate(() => {
+          state.checking = false;
+          check(connection, state);
+        });
+      });
+      // Engine.IO hands over its whole buffer at once.
+      connection.on('flush', () => {
+        state.queued = 0;
+      });
+      connection.once('close', () => watched.delete(connection));
+    },
+    heldBytes,
+    totalBytes() {
+      let bytes = 0;
+      for (const connection of watched.keys()) bytes += heldBytes(connection);
+      return bytes;
+    },
+    close: () => clearInterval(sweep),
+  };
+}
+
+interface EnginePacket {
+  data?: string | Buffer;
+  options?: { wsPreEncodedFrame?: Buffer[] };
+}
+
+/** Bytes of a packet. A broadcast comes with its frame, whose length is exact; otherwise characters stand for bytes. */
+function sizeOf({ data, options }: EnginePacket): number {
+  const frame = options?.wsPreEncodedFrame;
+  if (frame) return frame.reduce((sum, part) => sum + part.length, 0);
+  return data?.length ?? 0;
+}

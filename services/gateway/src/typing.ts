@@ -1,0 +1,62 @@
+import type { Clock, SignalPublisher } from '@confab/chat';
+import type { Signal } from '@confab/contracts';
+import { type GatewayServer, type GatewaySocket, userRoom } from './session.ts';
+
+/** Milliseconds in which a socket tells the others at most once that it types. Source: clients repeat it with every key. */
+const THROTTLE_MS = 1_500;
+/** Conversations in which one socket types at a time. */
+const MAX_TYPING = 20;
+
+export interface Typing {
+  started(socket: GatewaySocket, conversationId: string, participants: readonly string[]): void;
+  /** The socket types there no more. Whoever was told of it is told so. */
+  left(socket: GatewaySocket, conversationId: string): void;
+  /** The socket is gone: it types nowhere any more. */
+  gone(socket: GatewaySocket): void;
+  /** Shows a signal of any gateway to the sockets here. */
+  show(signal: Signal): void;
+}
+
+/** Typing indicators: ephemeral, throttled, and never shown to the one who types. */
+export function createTyping(io: GatewayServer, signals: SignalPublisher, clock: Clock): Typing {
+  /** Who was told of the start, and so is told of the stop, which the client may never send. */
+  const audiences = new WeakMap<GatewaySocket, Map<string, readonly string[]>>();
+
+  const send = (event: Signal['event'], socket: GatewaySocket, conversationId: string, to: readonly string[]) => {
+    const { userId } = socket.data.identity;
+    void signals.signal(
+      { event, conversationId, userId },
+      to.filter((participant) => participant !== userId),
+    );
+  };
+
+  const left = (socket: GatewaySocket, conversationId: string) => {
+    const told = audiences.get(socket)?.get(conversationId);
+    audiences.get(socket)?.delete(conversationId);
+    if (socket.data.typing.delete(conversationId) && told) send('typing:stop', socket, conversationId, told);
+  };
+
+  return {
+    started(socket, conversationId, participants) {
+      const { typing } = socket.data;
+      const last = typing.get(conversationId);
+      if (last !== undefined && clock.now() - last < THROTTLE_MS) return;
+      if (last === undefined && typing.size >= MAX_TYPING) return;
+      typing.set(conversationId, clock.now());
+      const audience = audiences.get(socket) ?? new Map();
+      audiences.set(socket, audience.set(conversationId, participants));
+      send('typing:start', socket, conversationId, participants);
+    },
+    left,
+    gone(socket) {
+      for (const conversationId of [...socket.data.typing.keys()]) left(socket, conversationId);
+    },
+    show({ event, to, conversationId, userId }) {
+      const target = io.local.to(to.map(userRoom)).except(userRoom(userId));
+      // A start may be dropped under pressure; a lost stop would leave "is typing" standing.
+      const payload = { conversationId, userId };
+      if (event === 'typing:start') target.volatile.emit(event, payload);
+      else target.emit(event, payload);
+    },
+  };
+}
