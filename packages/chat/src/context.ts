@@ -10,6 +10,12 @@ export interface ChatSettings {
   requireKnownUsers: boolean;
 }
 
+/**
+ * Places between two writes of one operation. A process that stops there leaves what the outbox relay, the hole filler and the change
+ * finisher repair; tests stop it there on purpose.
+ */
+export type Step = 'seq-taken' | 'message-stored' | 'change-marked' | 'change-numbered';
+
 /** Everything that the domain functions work with. Built once per process from adapters. */
 export interface ChatContext {
   store: ChatStore;
@@ -22,4 +28,6 @@ export interface ChatContext {
   clock: Clock;
   ids: Ids;
   log: Log;
+  /** Called at every step and waited for; absent in production. */
+  atStep?: ((step: Step) => Promise<void>) | undefined;
 }

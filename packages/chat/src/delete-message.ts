@@ -63,11 +63,13 @@ async function deleteForSelf(ctx: ChatContext, message: StoredMessage, request: 
 
 /** Numbers the change and stamps it. Between mark and stamp a sync sees the mark (DESIGN, catching up). */
 export async function stampChange(
-  ctx: Pick<ChatContext, 'store'>,
+  ctx: Pick<ChatContext, 'store' | 'atStep'>,
   message: Pick<StoredMessage, 'id' | 'conversationId'>,
   mark: string,
 ): Promise<number> {
+  await ctx.atStep?.('change-marked');
   const changeSeq = await ctx.store.conversations.takeChangeSeq(message.conversationId);
+  await ctx.atStep?.('change-numbered');
   await ctx.store.messages.stamp(message.id, mark, changeSeq);
   return changeSeq;
 }

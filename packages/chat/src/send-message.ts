@@ -34,6 +34,7 @@ export async function sendMessage(
   const { message, conversation, original } = await store(ctx, draft(ctx, senderId, body));
   if (original) return describe(ctx, original, conversation);
 
+  await ctx.atStep?.('message-stored');
   const sender = (await usersById(ctx.store.users, [senderId])).get(senderId);
   try {
     await publishMessage(ctx, message, { participants: conversation.participants, sender, traceId });
@@ -111,6 +112,7 @@ async function store(ctx: ChatContext, message: StoredMessage): Promise<Stored> 
     const conversation = await ctx.store.conversations.takeSeq(message.conversationId, senderId, preview);
     if (!conversation) throw new ChatError('NOT_FOUND');
     message.seq = conversation.seq;
+    await ctx.atStep?.('seq-taken');
     const inserted = await ctx.store.messages.insert(message);
     if (inserted.kind === 'inserted') return { message, conversation };
     if (inserted.kind === 'client-id-used') {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type ChatContext,
   type ChatStore,
   cachedUsers,
   createContactBook,
@@ -65,6 +66,8 @@ export interface ApiDependencies {
   measureProcess?: boolean;
   /** Counts requests by address for all processes (an ioredis client); each process for itself if absent. */
   addressCounter?: unknown;
+  /** See `failpoints.ts`. */
+  atStep?: ChatContext['atStep'];
   /** Further plugins on the same server (standalone's page). */
   extend?: (app: FastifyInstance) => Promise<void>;
 }
@@ -139,7 +142,7 @@ function newFastify({ config, logger }: ApiDependencies): FastifyInstance {
   }) as unknown as FastifyInstance;
 }
 
-function contextOf({ config, store, bus, logger }: ApiDependencies): ApiContext {
+function contextOf({ config, store, bus, logger, atStep }: ApiDependencies): ApiContext {
   const clock = { now: () => Date.now() };
   const users = cachedUsers(store.users, clock);
   return {
@@ -153,6 +156,7 @@ function contextOf({ config, store, bus, logger }: ApiDependencies): ApiContext 
     clock,
     ids: { objectId: createObjectIds(), token: () => randomUUID() },
     log: logger,
+    atStep,
     published: createPublishedMarks(store.messages, logger),
   };
 }

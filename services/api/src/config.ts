@@ -69,6 +69,13 @@ export const ApiConfig = Type.Object({
   ...corsVariables,
   ...proxyVariables,
   ...chatVariables,
+  FAILPOINT: Type.Optional(
+    Type.String({
+      description: 'for tests of crashes only: ends the process between two writes, the n-th time that it comes there',
+      pattern: '^(seq-taken|message-stored|change-marked|change-numbered)(:[1-9][0-9]{0,5})?$',
+      examples: ['message-stored:3'],
+    }),
+  ),
 });
 export type ApiConfig = Static<typeof ApiConfig>;
 

@@ -5,6 +5,7 @@ import { createHealth, createLogger, createShutdown, type Environment } from '@c
 import { createRedisApiBus } from '@confab/streams';
 import { createApi } from './api.ts';
 import { type ApiConfig, loadApiConfig } from './config.ts';
+import { failpointOf } from './failpoints.ts';
 
 /**
  * Starts the api as a process of its own: configuration, stores, server.
@@ -24,7 +25,7 @@ export async function startApiService(env: Environment) {
   const addresses = connectCommands(redis);
   shutdown.add({ name: 'address counter', phase: 'close', deadlineMs: 1_000, run: () => addresses.close() });
   // Sends are taken while Redis is away (the relay delivers later); without MongoDB there is nothing to serve.
-  health.add({ name: 'mongodb', check: async () => ({ ok: (await store.ping(), true) }) });
+  health.add({ name: 'mongodb', check: () => store.ping().then(() => ({ ok: true })) });
 
   const api = await createApi({
     config,
@@ -34,6 +35,7 @@ export async function startApiService(env: Environment) {
     health,
     addressCounter: addresses.client,
     measureProcess: true,
+    atStep: failpointOf(config.FAILPOINT),
   });
   shutdown.add({ name: 'requests', phase: 'drain', deadlineMs: 15_000, run: () => api.close() });
   await api.app.listen({ host: config.HOST, port: config.PORT });

@@ -1,0 +1,143 @@
+import {
+  createHoleFiller,
+  deleteMessage,
+  finishChanges,
+  HOLE_AGE_MS,
+  listMessages,
+  relayOutbox,
+  sendMessage,
+  sync,
+} from '@confab/chat';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
+
+let chat: ChatFixture;
+beforeEach(async () => {
+  chat = await startChatFixture();
+});
+afterEach(() => chat.close());
+
+async function conversation() {
+  const { conversation } = await chat.store.conversations.createDirect(['alice', 'bob'], new Date());
+  return conversation.id;
+}
+const send = (conversationId: string, text: string, clientMessageId?: string) =>
+  sendMessage(chat.ctx, {
+    senderId: 'alice',
+    body: { conversationId, text, ...(clientMessageId !== undefined && { clientMessageId }) },
+    traceId: 't',
+  });
+const history = async (conversationId: string) => {
+  const page = await listMessages(chat.ctx, { userId: 'bob', conversationId, traceId: 't' });
+  return { texts: page.messages.map((m) => m.text), total: page.pagination.total };
+};
+
+test('a message stored while the bus is away is acknowledged, and published by the relay later', async () => {
+  const id = await conversation();
+  chat.bus.down = true;
+  const message = await send(id, 'hello');
+  expect(chat.events).toEqual([]);
+  chat.bus.down = false;
+  expect(await relayOutbox(chat.ctx)).toBe(0);
+  chat.clock.advance(2_100);
+  expect(await relayOutbox(chat.ctx)).toBe(1);
+  expect(chat.events.map(({ event }) => event.messageId)).toEqual([message._id]);
+  expect(await relayOutbox(chat.ctx)).toBe(0);
+});
+
+test('the relay leaves in the outbox what the bus did not take', async () => {
+  const id = await conversation();
+  chat.bus.down = true;
+  await send(id, 'hello');
+  chat.clock.advance(2_100);
+  await expect(relayOutbox(chat.ctx)).rejects.toThrow('the bus is away');
+  chat.bus.down = false;
+  expect(await relayOutbox(chat.ctx)).toBe(1);
+});
+
+test('the same client id at once, fifty times, is one message and fifty equal answers', async () => {
+  const id = await conversation();
+  const answers = await Promise.all(Array.from({ length: 50 }, () => send(id, 'once', 'same')));
+  expect(new Set(answers.map((m) => m._id)).size).toBe(1);
+  expect(new Set(answers.map((m) => m.seq)).size).toBe(1);
+  expect(await history(id)).toEqual({ texts: ['once'], total: 1 });
+  expect((await chat.store.conversations.findByIds([id]))[0]?.lastMessage?.messageId).toBe(answers[0]?._id);
+});
+
+test('a retry after other messages puts the preview back to the newest real message', async () => {
+  const id = await conversation();
+  await send(id, 'first', 'c1');
+  const second = await send(id, 'second', 'c2');
+  await send(id, 'first', 'c1');
+  const [stored] = await chat.store.conversations.findByIds([id]);
+  expect(stored?.lastMessage).toMatchObject({ messageId: second._id, text: 'second', seq: second.seq });
+});
+
+test('a seq whose sender died is filled after its age, and a late writer takes another', async () => {
+  const id = await conversation();
+  await send(id, 'one');
+  const hold = chat.hold('seq-taken');
+  const slow = send(id, 'late');
+  await hold.reached;
+  await send(id, 'three');
+  const filler = createHoleFiller(chat.ctx, new Date(0));
+  expect(await filler.run()).toBe(0);
+  chat.clock.advance(HOLE_AGE_MS + 1);
+  expect(await filler.run()).toBe(1);
+  expect((await history(id)).texts).toEqual(['one', 'three']);
+  const page = await sync(chat.ctx, { userId: 'bob', body: { cursors: { [id]: '0.0.0' } }, traceId: 't' });
+  expect(page.conversations[0]?.verdict).toBe('complete');
+  hold.release();
+  expect((await slow).seq).toBe(4);
+  expect(await history(id)).toEqual({ texts: ['one', 'three', 'late'], total: 3 });
+});
+
+test('a hole at the end is filled too, and the preview shows the newest real message', async () => {
+  const id = await conversation();
+  await send(id, 'one');
+  const hold = chat.hold('seq-taken');
+  const lost = send(id, 'lost');
+  await hold.reached;
+  const filler = createHoleFiller(chat.ctx, new Date(0));
+  await filler.run();
+  chat.clock.advance(HOLE_AGE_MS + 1);
+  expect(await filler.run()).toBe(1);
+  expect((await chat.store.conversations.findByIds([id]))[0]?.lastMessage).toMatchObject({ text: 'one', seq: 1 });
+  hold.release();
+  await lost;
+});
+
+test.each(['change-marked', 'change-numbered'] as const)(
+  'a deletion whose writer died at %s is finished',
+  async (step) => {
+    const id = await conversation();
+    const message = await send(id, 'one');
+    const hold = chat.hold(step);
+    const dead = deleteMessage(chat.ctx, { userId: 'alice', messageId: message._id, forEveryone: true, traceId: 't' });
+    await hold.reached;
+    expect(await finishChanges(chat.ctx)).toBe(0);
+    chat.clock.advance(11_000);
+    expect(await finishChanges(chat.ctx)).toBe(1);
+    expect(await chat.store.messages.marked(id, 10, 10)).toEqual([]);
+    const stamped = await chat.store.messages.stampedSince(id, 0, 10, 10);
+    expect(stamped.map((m) => m.id)).toEqual([message._id]);
+    hold.release();
+    await dead;
+  },
+);
+
+test('text that looks like an operator or an expression stays text', async () => {
+  const id = await conversation();
+  for (const text of [
+    '$seq',
+    '{"$ne":null}',
+    '$$ROOT',
+    'a.b',
+    '\u202Eright to left',
+    'zero\u200Bwidth',
+    'line\r\nend',
+  ]) {
+    expect((await send(id, text)).text).toBe(text);
+    expect((await chat.store.conversations.findByIds([id]))[0]?.lastMessage?.text).toBe(text);
+  }
+});

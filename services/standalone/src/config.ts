@@ -1,0 +1,67 @@
+import { chatVariables } from '@confab/api';
+import { socketVariables } from '@confab/gateway';
+import {
+  checkJwt,
+  corsVariables,
+  type Environment,
+  jwtVariables,
+  loadConfig,
+  logVariables,
+  proxyVariables,
+} from '@confab/service-kit';
+import Type, { type Static } from 'typebox';
+
+export const StandaloneConfig = Type.Object({
+  ...logVariables,
+  HOST: Type.String({
+    description: 'the address that everything listens on',
+    default: '127.0.0.1',
+    examples: ['0.0.0.0'],
+  }),
+  PORT: Type.Integer({
+    description: 'the port of page, REST and sockets; 0 takes a free one',
+    minimum: 0,
+    maximum: 65_535,
+    default: 3100,
+    examples: [3100],
+  }),
+  DATA_DIR: Type.String({
+    description: 'the folder that keeps messages and the generated secret',
+    minLength: 1,
+    default: '.data',
+    examples: ['/var/lib/confab'],
+  }),
+  MONGODB_URL: Type.Optional(
+    Type.String({
+      description: 'a MongoDB to use instead of the embedded store',
+      pattern: '^mongodb(\\+srv)?://\\S+$',
+      examples: ['mongodb://localhost:27017'],
+    }),
+  ),
+  MONGODB_DATABASE: Type.String({
+    description: 'the name of the database',
+    pattern: '^[A-Za-z0-9_-]{1,63}$',
+    default: 'confab',
+    examples: ['confab'],
+  }),
+  DEMO: Type.Boolean({
+    description: 'whether three demo users with tokens are made and told; off where real people come',
+    default: true,
+    examples: [true],
+  }),
+  ...jwtVariables,
+  ...corsVariables,
+  ...proxyVariables,
+  ...chatVariables,
+  ...socketVariables,
+});
+export type StandaloneConfig = Static<typeof StandaloneConfig>;
+
+/**
+ * @param generatedSecret takes the place of a missing key: only standalone makes one up
+ * @throws ConfigError that names every bad variable with its fix
+ */
+export function loadStandaloneConfig(env: Environment, generatedSecret: () => string): StandaloneConfig {
+  const hasKey = Boolean(env.JWT_SECRET || env.JWT_PUBLIC_KEY || env.JWT_JWKS_URL);
+  return loadConfig(StandaloneConfig, hasKey ? env : { ...env, JWT_SECRET: generatedSecret() }, [checkJwt]);
+}

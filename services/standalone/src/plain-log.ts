@@ -1,0 +1,12 @@
+import type { DestinationStream } from 'pino';
+
+/** For a person at a terminal: what is wrong, one line each, without the JSON that log collectors want. */
+export function plainLog(write: (text: string) => void): DestinationStream {
+  return {
+    write(line: string) {
+      const { level, msg, err } = JSON.parse(line) as { level: string; msg: string; err?: { message: string } };
+      const why = err && !msg.includes(err.message) ? `: ${err.message}` : '';
+      write(`${level}: ${msg}${why}\n`);
+    },
+  };
+}
