@@ -1,0 +1,4 @@
+import { describeGuide } from './guide.suite.ts';
+import { startStandaloneSystem } from './system.ts';
+
+describeGuide('standalone', () => startStandaloneSystem());
