@@ -26,7 +26,10 @@ export interface GatewayLeaseOptions {
   newIncarnation?: () => string;
 }
 
-/** The gateway's side of presence, in Redis. Call `reincarnate([])` before anything else: that opens the first lease. */
+/**
+ * The gateway's side of presence, in Redis. Call `reincarnate([])` before anything else: that opens the first lease. Calls of `register` and
+ * `unregister` for one user must not overlap; `reincarnate` may overlap with both, not with itself.
+ */
 export class RedisGatewayLease implements GatewayLease {
   readonly #connection: RedisConnection;
   readonly #gatewayId: string;
@@ -36,8 +39,8 @@ export class RedisGatewayLease implements GatewayLease {
   #instance: string;
   /** False until every user of this incarnation is registered: such a lease must not be kept up. */
   #complete = false;
-  /** Users that left while a reincarnation was going on, which may register them after that. */
-  #leftMeanwhile: Set<string> | null = null;
+  /** Who came and who left while a reincarnation is going on, whose list of users was made before. */
+  #meanwhile: Map<string, 'came' | 'left'> | null = null;
 
   constructor(connection: RedisConnection, options: GatewayLeaseOptions) {
     this.#connection = connection;
@@ -62,7 +65,7 @@ export class RedisGatewayLease implements GatewayLease {
     let instance: string;
     do {
       instance = this.#instance;
-      this.#leftMeanwhile?.delete(userId);
+      this.#meanwhile?.set(userId, 'came');
       await this.#registerIn(instance, [userId]);
       if (instance === this.#instance) await this.#assertLive(instance);
       // A reincarnation in between does not know of this user: register them in the new instance too.
@@ -73,7 +76,7 @@ export class RedisGatewayLease implements GatewayLease {
     let instance: string;
     do {
       instance = this.#instance;
-      this.#leftMeanwhile?.add(userId);
+      this.#meanwhile?.set(userId, 'left');
       await this.#unregisterFrom(instance, [userId]);
     } while (instance !== this.#instance);
   }
@@ -92,7 +95,8 @@ export class RedisGatewayLease implements GatewayLease {
   async reincarnate(userIds: string[]): Promise<void> {
     const former = this.#instance;
     this.#complete = false;
-    this.#leftMeanwhile = new Set();
+    const meanwhile = new Map<string, 'came' | 'left'>();
+    this.#meanwhile = meanwhile;
     const instance = `${this.#gatewayId}.${this.#newIncarnation()}`;
     await this.#open(instance);
     this.#instance = instance;
@@ -100,15 +104,27 @@ export class RedisGatewayLease implements GatewayLease {
     for (let from = 0; from < userIds.length; from += REGISTER_CHUNK) {
       await this.#registerIn(instance, userIds.slice(from, from + REGISTER_CHUNK));
     }
-    await this.#unregisterFrom(instance, [...this.#leftMeanwhile]);
     await this.#end(former);
-    this.#leftMeanwhile = null;
+    await this.#catchUp(instance, meanwhile);
+    this.#meanwhile = null;
     this.#complete = true;
   }
 
   async release(): Promise<void> {
     this.#complete = false;
     await this.#end(this.#instance);
+  }
+
+  /** Brings those who came or left during the reincarnation in line; more may do so while it is at that. */
+  async #catchUp(instance: string, meanwhile: Map<string, 'came' | 'left'>): Promise<void> {
+    while (meanwhile.size > 0) {
+      const changes = [...meanwhile];
+      meanwhile.clear();
+      const usersThat = (change: 'came' | 'left') =>
+        changes.filter(([, what]) => what === change).map(([user]) => user);
+      await this.#registerIn(instance, usersThat('came'));
+      await this.#unregisterFrom(instance, usersThat('left'));
+    }
   }
 
   /** The inbox outlives the lease: it must never be the first to go while a renewal is on its way. */
