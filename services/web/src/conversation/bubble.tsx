@@ -1,0 +1,34 @@
+import type { ChatMessage } from '@confab/client/react';
+import { fullTimeOf, timeOf } from '../shell/dates.ts';
+import { BlockedIcon } from '../shell/icons.tsx';
+import { Attachment } from './attachment.tsx';
+import { MessageText } from './message-text.tsx';
+import { ReplyPreview } from './reply-preview.tsx';
+import { Ticks } from './ticks.tsx';
+
+export function Bubble({ message, onJump }: { message: ChatMessage; onJump: (message: ChatMessage) => void }) {
+  const { deleted, text, media, replyTo, own, state } = message;
+  return (
+    <div className="bubble" data-state={state}>
+      {deleted ? (
+        <p className="message-text message-deleted">
+          <BlockedIcon size={15} /> {own ? 'You deleted this message' : 'This message was deleted'}
+        </p>
+      ) : (
+        <>
+          {replyTo && <ReplyPreview messageId={replyTo} onJump={onJump} />}
+          {media.map((item, index) => (
+            <Attachment key={'url' in item ? item.url : (item.mediaId ?? index)} item={item} />
+          ))}
+          {text !== null && <MessageText text={text} />}
+        </>
+      )}
+      <span className="message-meta">
+        <time dateTime={message.createdAt} title={fullTimeOf(message.createdAt)}>
+          {timeOf(message.createdAt)}
+        </time>
+        {own && !deleted && <Ticks state={state} />}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,195 @@
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
+import { type LayoutItem, RowLayout } from './row-layout.ts';
+
+/** Pixels above and below the visible part in which lines are kept ready. */
+const AHEAD = 800;
+/** Lines are added and taken away in steps, so that most of a scroll costs nothing. */
+const STEP = 6;
+/** Pixels from the end within which a list follows what is added. */
+const AT_END = 48;
+
+interface Range {
+  start: number;
+  end: number;
+}
+
+/** The line whose place on the screen is kept, and how far it is below the upper edge. */
+interface Anchor {
+  key: string;
+  below: number;
+}
+
+export interface VirtualRows {
+  scroller: RefObject<HTMLDivElement | null>;
+  inner: RefObject<HTMLDivElement | null>;
+  range: Range;
+  /** Pixels above the first line of the range. */
+  before: number;
+  total: number;
+  atEnd: boolean;
+  /** Index of the lowest line that can be seen. */
+  lastVisible: number;
+  onScroll: () => void;
+  scrollToEnd: () => void;
+  /** Brings a line into view. @param place 0: at the upper edge; 0.5: in the middle */
+  scrollTo: (key: string, place: number) => void;
+}
+
+interface VirtualRowsOptions<T extends LayoutItem> {
+  items: readonly T[];
+  estimate: (item: T, width: number) => number;
+  /** Whether a line keeps its place when others are added above it: separators move, messages stay. */
+  holds: (item: T) => boolean;
+}
+
+/**
+ * Renders only the lines of a long list that can be seen. Lines may have any height, which is measured before it is painted. What is on the
+ * screen stays where it is when lines above it are added, measured or change; at the end the list follows instead.
+ */
+export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }: VirtualRowsOptions<T>): VirtualRows {
+  const scroller = useRef<HTMLDivElement>(null);
+  const inner = useRef<HTMLDivElement>(null);
+  const width = useRef(360);
+  const [layout] = useState(() => new RowLayout<T>((item) => estimate(item, width.current)));
+  const follow = useRef(true);
+  const anchor = useRef<Anchor | undefined>(undefined);
+  const [range, setRange] = useState<Range>(() => ({ start: Math.max(0, items.length - 30), end: items.length }));
+  const [atEnd, setAtEnd] = useState(true);
+  const [lastVisible, setLastVisible] = useState(-1);
+  const [, redraw] = useState(0);
+
+  layout.setItems(items);
+  const shown: Range = { start: Math.min(range.start, items.length), end: Math.min(range.end, items.length) };
+
+  /** The range that the scroller's place asks for. */
+  const wanted = useCallback((): Range => {
+    const { scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
+    const start = layout.at(scrollTop - AHEAD);
+    const end = layout.at(scrollTop + clientHeight + AHEAD) + 1;
+    const last = layout.items.length;
+    return { start: Math.floor(start / STEP) * STEP, end: Math.min(last, Math.ceil(end / STEP) * STEP) };
+  }, [layout]);
+
+  /** The lowest line that holds and is wholly visible: what is above it may change without moving it. */
+  const findAnchor = useCallback((): Anchor | undefined => {
+    const { scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
+    const top = layout.at(scrollTop);
+    for (let index = layout.at(scrollTop + clientHeight - 1); index >= top; index--) {
+      const item = layout.items[index];
+      if (item && holds(item)) return { key: item.key, below: layout.offset(index) - scrollTop };
+    }
+    return undefined;
+  }, [layout, holds]);
+
+  const note = useCallback(() => {
+    const { scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
+    setAtEnd(layout.total - scrollTop - clientHeight < AT_END);
+    setLastVisible(layout.items.length === 0 ? -1 : layout.at(scrollTop + clientHeight - 24));
+  }, [layout]);
+
+  const onScroll = useCallback(() => {
+    const element = scroller.current;
+    if (!element) return;
+    follow.current = layout.total - element.scrollTop - element.clientHeight < AT_END;
+    anchor.current = findAnchor();
+    const next = wanted();
+    const top = layout.at(element.scrollTop);
+    const bottom = layout.at(element.scrollTop + element.clientHeight);
+    const update = () => {
+      setRange((now) => (now.start === next.start && now.end === next.end ? now : next));
+      note();
+    };
+    // Past what is rendered: without waiting for React's turn the next frame would be blank there.
+    if (top < range.start || bottom >= range.end) flushSync(update);
+    else update();
+  }, [layout, findAnchor, wanted, note, range]);
+
+  /** Puts the scroller where the anchor, or the end, now is. */
+  const restore = useCallback(() => {
+    const element = scroller.current;
+    if (!element) return;
+    if (follow.current) {
+      element.scrollTop = layout.total;
+      return;
+    }
+    const index = anchor.current && layout.indexOf(anchor.current.key);
+    if (index === undefined || !anchor.current) return;
+    const top = layout.offset(index) - anchor.current.below;
+    if (Math.abs(top - element.scrollTop) >= 1) element.scrollTop = top;
+  }, [layout]);
+
+  const measure = useCallback((): boolean => {
+    let moved = false;
+    for (const row of inner.current?.children ?? []) {
+      const { key } = (row as HTMLElement).dataset;
+      if (key !== undefined) moved = layout.setHeight(key, row.getBoundingClientRect().height) || moved;
+    }
+    return moved;
+  }, [layout]);
+
+  // Before every paint: lines that are new have their true height, and what was on the screen is where it was.
+  useLayoutEffect(() => {
+    const moved = measure();
+    const element = scroller.current;
+    if (element && inner.current) {
+      inner.current.style.transform = `translateY(${layout.offset(shown.start)}px)`;
+      (inner.current.parentElement as HTMLElement).style.height = `${layout.total}px`;
+    }
+    restore();
+    const next = wanted();
+    if (next.start !== shown.start || next.end !== shown.end) setRange(next);
+    else if (moved) redraw((count) => count + 1);
+    note();
+  });
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const observer = new ResizeObserver((entries) => {
+      if (element.clientWidth !== width.current && entries.some(({ target }) => target === element)) {
+        width.current = element.clientWidth;
+        layout.forgetHeights();
+      }
+      if (measure() || entries.some(({ target }) => target === element)) redraw((count) => count + 1);
+    });
+    width.current = element.clientWidth;
+    observer.observe(element);
+    if (inner.current) observer.observe(inner.current);
+    return () => observer.disconnect();
+  }, [layout, measure]);
+
+  const scrollToEnd = useCallback(() => {
+    follow.current = true;
+    restore();
+    onScroll();
+  }, [restore, onScroll]);
+
+  const scrollTo = useCallback(
+    (key: string, place: number) => {
+      const element = scroller.current;
+      if (!element || layout.indexOf(key) === undefined) return;
+      follow.current = false;
+      anchor.current = { key, below: Math.round(element.clientHeight * place) };
+      restore();
+      const kept = anchor.current;
+      setRange(wanted());
+      // The scroll event that follows would take another line for the anchor before this one was measured.
+      anchor.current = kept;
+    },
+    [layout, restore, wanted],
+  );
+
+  return {
+    scroller,
+    inner,
+    range: shown,
+    before: layout.offset(shown.start),
+    total: layout.total,
+    atEnd,
+    lastVisible,
+    onScroll,
+    scrollToEnd,
+    scrollTo,
+  };
+}
