@@ -1,7 +1,7 @@
 import type { Log } from '@confab/chat';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { createKeys, type Keys } from './keys.ts';
-import { limitedLog } from './limited-log.ts';
+import { sharedLimitedLog } from './limited-log.ts';
 import { translateRedisError, unavailable } from './redis-errors.ts';
 
 export interface RedisSettings {
@@ -91,14 +91,18 @@ export class RedisConnection {
   #readySince = 0;
   #lost = false;
   #closed = false;
+  #resetting = false;
 
   constructor(settings: RedisSettings, role: Role) {
     this.keys = createKeys(settings.keyPrefix);
-    this.log = limitedLog(settings.log);
+    this.log = sharedLimitedLog(settings.log);
     this.#timeoutMs = settings.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;
     this.#cluster = settings.cluster === true;
     this.#client = createClient(settings, role);
     this.#client.on('ready', () => this.#onReady(role));
+    this.#client.on('close', () => {
+      this.#resetting = false;
+    });
     this.#client.on('error', (error: Error) => this.#onLost(role, error));
   }
 
@@ -148,7 +152,9 @@ export class RedisConnection {
 
   /** Gives this connection up and makes another. Commands that wait for an answer fail. */
   reset(): void {
-    if (!this.#closed && this.isReady) this.#client.disconnect(true);
+    if (this.#closed || this.#resetting || !this.isReady) return;
+    this.#resetting = true;
+    this.#client.disconnect(true);
   }
 
   async close(): Promise<void> {

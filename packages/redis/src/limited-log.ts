@@ -27,3 +27,12 @@ export function limitedLog(log: Log, linesPerSecond = LINES_PER_SECOND, now: () 
   };
   return { info: write('info'), warn: write('warn'), error: write('error') };
 }
+
+const shared = new WeakMap<Log, Log>();
+
+/** The limited form of a log: one for all connections that write to it, so that the limit holds for the process. */
+export function sharedLimitedLog(log: Log): Log {
+  const limited = shared.get(log) ?? limitedLog(log);
+  shared.set(log, limited);
+  return limited;
+}
