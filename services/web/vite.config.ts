@@ -1,3 +1,5 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { metaContentSecurityPolicy } from './content-security-policy.ts';
@@ -18,8 +20,22 @@ const policy: Plugin = {
   ],
 };
 
+/** Leaves .br and .gz beside each text file, for servers that send them as they are. */
+const compressed: Plugin = {
+  name: 'compressed',
+  apply: 'build',
+  writeBundle: async ({ dir = 'dist' }) => {
+    const files = await readdir(dir, { recursive: true });
+    for (const file of files.filter((name) => /\.(html|js|css|svg)$/.test(name))) {
+      const content = await readFile(`${dir}/${file}`);
+      await writeFile(`${dir}/${file}.br`, brotliCompressSync(content));
+      await writeFile(`${dir}/${file}.gz`, gzipSync(content, { level: 9 }));
+    }
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), policy],
+  plugins: [react(), policy, compressed],
   resolve: { conditions: ['confab-source', 'module', 'browser', 'development|production'] },
   build: {
     target: 'es2022',
