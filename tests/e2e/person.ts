@@ -86,7 +86,7 @@ export class Device {
 
   constructor(url: string, token: string, transport: Transport) {
     this.socket = io(url, { auth: { token }, transports: [transport], forceNew: true, reconnection: false });
-    this.socket.onAny((event: string, data: never) => this.received.push({ event, data }));
+    this.socket.onAny((event: string, ...args: unknown[]) => this.received.push({ event, data: args[0] as never }));
   }
 
   connected(): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 
-export type { Logger } from 'pino';
+export type { DestinationStream as LogDestination, Logger } from 'pino';
 
 /** What never belongs in a log: credentials, and what users say to each other. */
 const SECRET_FIELDS = ['authorization', 'cookie', 'token', 'accessToken', 'password', 'secret', 'text', 'media'];

@@ -50,6 +50,8 @@ export function createReceiptOutbox(receipts: ReceiptLog, log: Log): ReceiptOutb
 
   return {
     add(...events) {
+      // An empty call must not start a drain: with nothing to wait for it would end before it is noted as running.
+      if (events.length === 0) return;
       waiting.push(...events);
       if (waiting.length > MAX_WAITING) {
         const before = waiting.length;

@@ -1,7 +1,7 @@
-import type { DestinationStream } from 'pino';
+import type { LogDestination } from '@confab/service-kit';
 
 /** For a person at a terminal: what is wrong, one line each, without the JSON that log collectors want. */
-export function plainLog(write: (text: string) => void): DestinationStream {
+export function plainLog(write: (text: string) => void): LogDestination {
   return {
     write(line: string) {
       const { level, msg, err } = JSON.parse(line) as { level: string; msg: string; err?: { message: string } };
