@@ -101,9 +101,7 @@ export class RedisGatewayLease implements GatewayLease {
     await this.#open(instance);
     this.#instance = instance;
     for (const listener of this.#listeners) listener(instance);
-    for (let from = 0; from < userIds.length; from += REGISTER_CHUNK) {
-      await this.#registerIn(instance, userIds.slice(from, from + REGISTER_CHUNK));
-    }
+    await this.#registerIn(instance, userIds);
     await this.#end(former);
     await this.#catchUp(instance, meanwhile);
     this.#meanwhile = null;
@@ -149,26 +147,26 @@ export class RedisGatewayLease implements GatewayLease {
 
   /** The instance's list first: a crash between the two leaves a name to reap, and never a user that no reaper finds. */
   async #registerIn(instance: string, userIds: string[]): Promise<void> {
-    if (userIds.length === 0) return;
     const { keys } = this.#connection;
-    await this.#connection.run((client) =>
-      Promise.all([
-        client.sadd(keys.instanceUsers(instance), ...userIds),
-        client.pexpire(keys.instanceUsers(instance), USERS_TTL_MS),
-      ]),
-    );
-    await this.#connection.run((client) =>
-      Promise.all(userIds.map((userId) => client.sadd(keys.userInstances(userId), instance))),
-    );
+    const users = keys.instanceUsers(instance);
+    for (const chunk of chunksOf(userIds)) {
+      await this.#connection.run((client) =>
+        Promise.all([client.sadd(users, ...chunk), client.pexpire(users, USERS_TTL_MS)]),
+      );
+      await this.#connection.run((client) =>
+        Promise.all(chunk.map((userId) => client.sadd(keys.userInstances(userId), instance))),
+      );
+    }
   }
 
   async #unregisterFrom(instance: string, userIds: string[]): Promise<void> {
-    if (userIds.length === 0) return;
     const { keys } = this.#connection;
-    await this.#connection.run((client) =>
-      Promise.all(userIds.map((userId) => client.srem(keys.userInstances(userId), instance))),
-    );
-    await this.#connection.run((client) => client.srem(keys.instanceUsers(instance), ...userIds));
+    for (const chunk of chunksOf(userIds)) {
+      await this.#connection.run((client) =>
+        Promise.all(chunk.map((userId) => client.srem(keys.userInstances(userId), instance))),
+      );
+      await this.#connection.run((client) => client.srem(keys.instanceUsers(instance), ...chunk));
+    }
   }
 
   async #assertLive(instance: string): Promise<void> {
@@ -180,4 +178,8 @@ export class RedisGatewayLease implements GatewayLease {
     )) as string[];
     if (live.length === 0) throw unavailable(new Error('the lease of this gateway is gone'));
   }
+}
+
+function* chunksOf(userIds: string[]): Generator<string[]> {
+  for (let from = 0; from < userIds.length; from += REGISTER_CHUNK) yield userIds.slice(from, from + REGISTER_CHUNK);
 }

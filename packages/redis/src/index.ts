@@ -8,4 +8,5 @@ export * from './rate-limiter.ts';
 export * from './redis-errors.ts';
 export * from './revocation-list.ts';
 export * from './script.ts';
+export * from './server-check.ts';
 export * from './subscriptions.ts';

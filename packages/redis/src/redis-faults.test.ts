@@ -6,6 +6,7 @@ import { RedisGatewayLease } from './gateway-lease.ts';
 import { RedisPresenceRegistry } from './presence-registry.ts';
 import { RedisRateLimiter } from './rate-limiter.ts';
 import { RedisRevocationList } from './revocation-list.ts';
+import { checkServer, checkVersion } from './server-check.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -101,6 +102,30 @@ test('a full Redis is told as UNAVAILABLE and heals without a reconnect', async 
   expect((await outcomeOf(fill())).code).toBe('UNAVAILABLE');
   await connection.run((client) => client.flushall());
   expect((await outcomeOf(setSomething(connection))).code).toBe('done');
+});
+
+test('in a full Redis leases are still renewed, so that not all gateways re-register at once', async () => {
+  const server = await privateRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] });
+  const { connection } = await connectTo(server);
+  const lease = new RedisGatewayLease(connection, { gatewayId: 'g' });
+  await lease.reincarnate(['u']);
+  await connection.run((client) => client.config('SET', 'maxmemory', '1'));
+  await expect(lease.register('v')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(await lease.renew()).toBe(true);
+  await lease.release();
+  expect(await new RedisPresenceRegistry(connection).onlineAmong(['u'])).toEqual(new Set());
+});
+
+test('a server whose policy may throw keys away is pointed out', async () => {
+  const server = await privateRedis({ args: ['--maxmemory', '20mb', '--maxmemory-policy', 'allkeys-lru'] });
+  const { connection, lines } = await connectTo(server);
+  await checkServer(connection);
+  expect(lines.at(-1)).toMatchObject({ level: 'warn', fields: { policy: 'allkeys-lru' } });
+});
+
+test('a server that is too old is refused by name', () => {
+  expect(() => checkVersion('6.2.14')).toThrow('Redis 7.0 or newer is needed, this is 6.2.14');
+  for (const version of ['7.0.0', '7.2.4', '8.0.1', '10.1.0']) expect(() => checkVersion(version)).not.toThrow();
 });
 
 test('a wrong command is a defect, not an outage', async () => {

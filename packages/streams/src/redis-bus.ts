@@ -1,5 +1,6 @@
 import type { ApiBus, WorkerBus } from '@confab/chat';
 import {
+  checkServer,
   connectCommands,
   connectReader,
   connectSubscriber,
@@ -48,6 +49,7 @@ async function connect(settings: RedisBusSettings): Promise<RedisConnection> {
   const commands = connectCommands(settings);
   try {
     await commands.ready(settings.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS);
+    await checkServer(commands);
     return commands;
   } catch (error) {
     await commands.close();
@@ -57,7 +59,7 @@ async function connect(settings: RedisBusSettings): Promise<RedisConnection> {
 
 /**
  * The api's side: publisher, receipts, feed, presence, limiter, revocations.
- * @throws ChatError UNAVAILABLE if Redis cannot be reached within `startTimeoutMs`
+ * @throws ChatError UNAVAILABLE if Redis cannot be reached within `startTimeoutMs`; Error if it is too old
  */
 export async function createRedisApiBus(settings: RedisBusSettings): Promise<ApiBus> {
   const commands = await connect(settings);
@@ -83,7 +85,7 @@ export async function createRedisApiBus(settings: RedisBusSettings): Promise<Api
 
 /**
  * The gateway's side, with its first lease and inbox open.
- * @throws ChatError UNAVAILABLE if Redis cannot be reached within `startTimeoutMs`
+ * @throws ChatError UNAVAILABLE if Redis cannot be reached within `startTimeoutMs`; Error if it is too old
  */
 export async function createRedisGatewayBus(
   settings: RedisBusSettings & { gatewayId: string; leaseMs?: number },
@@ -111,7 +113,7 @@ export async function createRedisGatewayBus(
 
 /**
  * The worker's side: presence registry, receipts consumer, publisher, feed, dead letters.
- * @throws ChatError UNAVAILABLE if Redis cannot be reached within `startTimeoutMs`
+ * @throws ChatError UNAVAILABLE if Redis cannot be reached within `startTimeoutMs`; Error if it is too old
  */
 export async function createRedisWorkerBus(
   settings: RedisBusSettings & { consumerName: string; claimIdleMs?: number },
