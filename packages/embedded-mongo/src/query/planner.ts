@@ -1,0 +1,238 @@
+/**
+ * Chooses how to find the documents of a filter: by index ranges, by a union of them for $or, or by a scan. Fields
+ * bound to points come first, then one range, then the sort. There is no sampling: the index that binds most wins.
+ */
+import type { Document } from 'bson';
+import { BsonType } from '../bson/raw-document.ts';
+import { bsonTypeOf } from '../bson/typed-values.ts';
+import { ErrorCode, fail } from '../errors.ts';
+import type { Collection } from '../store/collection.ts';
+import type { IndexDefinition, RawMatcher } from '../store/index-definition.ts';
+import type { IndexField } from '../store/index-keys.ts';
+import { compileNode, type FilterNode, type Leaf } from './filter.ts';
+import { boundsOf, type FieldBounds, intersect } from './index-bounds.ts';
+import { impliesPartialFilter } from './partial-index.ts';
+import { buildRanges, type ScanRange, sortFromIndex } from './scan-ranges.ts';
+
+export interface ScanPlan {
+  readonly kind: 'scan';
+  readonly reverse: boolean;
+  readonly residual: RawMatcher | undefined;
+  readonly sorted: boolean;
+}
+
+export interface IndexPlan {
+  readonly kind: 'index';
+  readonly index: IndexDefinition;
+  readonly ranges: readonly ScanRange[];
+  readonly reverse: boolean;
+  /** The ranges are in order of the sort only when merged. */
+  readonly merge: boolean;
+  /** A document may come more than once. */
+  readonly dedupe: boolean;
+  /** What the ranges do not decide. */
+  readonly residual: RawMatcher | undefined;
+  /** Results come in the order of the requested sort. */
+  readonly sorted: boolean;
+}
+
+export interface UnionPlan {
+  readonly kind: 'union';
+  readonly plans: readonly Plan[];
+  readonly sorted: boolean;
+}
+
+export type Plan = ScanPlan | IndexPlan | UnionPlan;
+
+export interface PlanRequest {
+  readonly filter: FilterNode;
+  readonly sort: readonly IndexField[] | undefined;
+  readonly hint: unknown;
+  /** A collation is in force: the byte order of strings in indexes does not apply. */
+  readonly collated: boolean;
+}
+
+interface Candidate {
+  plan: IndexPlan;
+  score: number;
+}
+
+/** Plans a query on a collection. */
+export function planQuery(collection: Collection, request: PlanRequest): Plan {
+  const conjuncts = flatten(request.filter);
+  if (request.hint !== undefined) return planHinted(collection, request, conjuncts);
+  const best = bestIndex(collection, request, conjuncts);
+  const union = planUnion(collection, request, conjuncts, best?.score ?? 0);
+  return union ?? best?.plan ?? scanPlan(conjuncts, false, false);
+}
+
+function scanPlan(conjuncts: readonly FilterNode[], reverse: boolean, sorted: boolean): ScanPlan {
+  return { kind: 'scan', reverse, residual: residualOf(conjuncts, new Set()), sorted };
+}
+
+/** The conditions that must all hold. */
+function flatten(node: FilterNode): FilterNode[] {
+  return node.kind === 'and' ? node.branches.flatMap(flatten) : [node];
+}
+
+function residualOf(conjuncts: readonly FilterNode[], decided: ReadonlySet<FilterNode>): RawMatcher | undefined {
+  const rest = conjuncts.filter((node) => !decided.has(node));
+  return rest.length === 0 ? undefined : compileNode({ kind: 'and', branches: rest });
+}
+
+function bestIndex(
+  collection: Collection,
+  request: PlanRequest,
+  conjuncts: readonly FilterNode[],
+): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const index of collection.indexes) {
+    const candidate = considerIndex(index, request, conjuncts, false);
+    if (candidate && candidate.score > (best?.score ?? 0)) best = candidate;
+  }
+  return best;
+}
+
+/** Bounds of one index field and the conditions that they decide. */
+interface BoundField {
+  bounds: FieldBounds | undefined;
+  decided: Leaf[];
+}
+
+function usableLeaf(leaf: Leaf, collated: boolean): boolean {
+  if (!collated) return true;
+  const operands = leaf.operator === 'in' ? (leaf.operand as unknown[]) : [leaf.operand];
+  return operands.every((operand) => {
+    const type = bsonTypeOf(operand);
+    return type !== BsonType.string && type !== BsonType.object && type !== BsonType.array && leaf.operator !== 'regex';
+  });
+}
+
+function bindField(index: IndexDefinition, field: number, leaves: readonly Leaf[]): BoundField {
+  const path = index.fields[field]!.path.text;
+  let bounds: FieldBounds | undefined;
+  let decided: Leaf[] = [];
+  const own = leaves.filter((leaf) => leaf.path.text === path).sort((a, b) => rank(a) - rank(b));
+  for (const leaf of own) {
+    const narrower = boundsOf(leaf);
+    if (!narrower) continue;
+    // an array satisfies two conditions with two different elements: only one of them bounds the index
+    if (bounds && index.multikey[field]) continue;
+    bounds = bounds ? intersect(bounds, narrower) : narrower;
+    decided = narrower.exact ? [...decided, leaf] : decided;
+  }
+  return { bounds, decided };
+}
+
+function rank(leaf: Leaf): number {
+  return leaf.operator === 'eq' ? 0 : leaf.operator === 'in' ? 1 : 2;
+}
+
+function considerIndex(
+  index: IndexDefinition,
+  request: PlanRequest,
+  conjuncts: readonly FilterNode[],
+  forced: boolean,
+): Candidate | undefined {
+  const leaves = conjuncts.filter((node): node is Leaf => node.kind === 'leaf');
+  const implied = index.partialFilter ? impliesPartialFilter(index.partialFilter, leaves) : false;
+  if (index.partialFilter && !implied && !forced) return undefined;
+  const usable = leaves.filter((leaf) => usableLeaf(leaf, request.collated));
+  const bound = index.fields.map((_, field) => bindField(index, field, usable));
+  const ranges = buildRanges(
+    index,
+    bound.map(({ bounds }) => bounds),
+  );
+  const decided = new Set<FilterNode>(bound.slice(0, ranges.fieldsUsed).flatMap((field) => field.decided));
+  const excludesMissing =
+    bound.slice(0, ranges.fieldsUsed).some(({ bounds }) => bounds?.exact) || existsHolds(index, leaves);
+  if (index.sparse && !excludesMissing && !forced) return undefined;
+  const order = request.collated ? undefined : sortFromIndex(index, ranges, request.sort);
+  const score = scoreOf(index, ranges.points, ranges.lists, ranges.hasRange, order !== undefined, implied);
+  if (score === 0 && !forced) {
+    const indexIsTheCondition = index.sparse && existsHolds(index, leaves);
+    if (!indexIsTheCondition) return undefined;
+  }
+  const plan: IndexPlan = {
+    kind: 'index',
+    index,
+    ranges: ranges.ranges,
+    reverse: order?.reverse ?? false,
+    merge: order?.merge ?? false,
+    dedupe: ranges.mayRepeat,
+    residual: residualOf(conjuncts, decided),
+    sorted: order !== undefined,
+  };
+  return { plan, score: Math.max(score, 1) };
+}
+
+/** `{ field: { $exists: true } }` holds for every document of a sparse index on that field. */
+function existsHolds(index: IndexDefinition, leaves: readonly Leaf[]): boolean {
+  return leaves.some(
+    (leaf) => leaf.operator === 'exists' && !leaf.negated && index.fields.some((f) => f.path.text === leaf.path.text),
+  );
+}
+
+function scoreOf(
+  index: IndexDefinition,
+  points: number,
+  lists: number,
+  hasRange: boolean,
+  sorted: boolean,
+  implied: boolean,
+): number {
+  const bound = points * 100 + lists * 70 + (hasRange ? 40 : 0);
+  const unique = index.unique && points === index.fields.length ? 1000 : 0;
+  const rest = (sorted ? 60 : 0) + (implied ? 50 : 0);
+  if (bound + unique + rest === 0) return 0;
+  return bound + unique + rest - index.fields.length / 100;
+}
+
+/** An $or whose branches all use an index is the union of their ranges. */
+function planUnion(
+  collection: Collection,
+  request: PlanRequest,
+  conjuncts: readonly FilterNode[],
+  score: number,
+): UnionPlan | undefined {
+  for (const node of conjuncts) {
+    if (node.kind !== 'or' || node.branches.length === 0) continue;
+    const others = conjuncts.filter((other) => other !== node);
+    const branches = node.branches.map((branch) => {
+      const filter: FilterNode = { kind: 'and', branches: [...others, branch] };
+      return bestIndex(collection, { ...request, filter, sort: undefined }, flatten(filter));
+    });
+    if (branches.every((branch) => branch && branch.score > score)) {
+      return { kind: 'union', plans: branches.map((branch) => branch!.plan), sorted: false };
+    }
+  }
+  return undefined;
+}
+
+function planHinted(collection: Collection, request: PlanRequest, conjuncts: readonly FilterNode[]): Plan {
+  const { hint } = request;
+  const natural = typeof hint === 'object' && hint !== null ? (hint as Document)['$natural'] : undefined;
+  if (natural !== undefined) return scanPlan(conjuncts, Number(natural) < 0, false);
+  const index = findHinted(collection, hint);
+  return considerIndex(index, request, conjuncts, true)!.plan;
+}
+
+/** The index that a hint names by name or key pattern; throws MongoDB's error when there is none. */
+export function findHinted(collection: Collection, hint: unknown): IndexDefinition {
+  const wanted = typeof hint === 'string' ? hint : patternText(hint as Document);
+  const index = collection.indexes.find((candidate) =>
+    typeof hint === 'string' ? candidate.name === wanted : patternText(candidate.keyPattern) === wanted,
+  );
+  if (index) return index;
+  return fail(
+    ErrorCode.BadValue,
+    'error processing query: planner returned error :: caused by :: hint provided does not correspond to an existing index',
+  );
+}
+
+/** A key pattern as text that is equal for equal patterns. */
+export function patternText(pattern: Document): string {
+  return Object.entries(pattern)
+    .map(([path, direction]) => `${path}:${Number(direction)}`)
+    .join(',');
+}

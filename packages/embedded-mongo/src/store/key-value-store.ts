@@ -1,0 +1,118 @@
+/** The LMDB environment: one ordered key space in which each collection and each index is a tree with a 4-byte prefix. */
+import { join } from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
+
+/** The longest key that LMDB takes with 4 KB pages. */
+export const MAX_KEY_BYTES = 1978;
+/** Tree id and record number around an index key. */
+export const KEY_OVERHEAD = 10;
+
+/** Options of a key range; `end` is exclusive. Reverse ranges start at their upper key. */
+export interface KeyRange {
+  start: Buffer;
+  end: Buffer;
+  reverse?: boolean;
+  limit?: number;
+}
+
+type BinaryDatabase = RootDatabase<Buffer, Buffer> & Pick<Database<Buffer, Buffer>, 'getBinaryFast'>;
+
+export class KeyValueStore {
+  private readonly root: BinaryDatabase;
+  readonly writer: GroupCommit;
+
+  constructor(folder: string, hooks: GroupCommitHooks) {
+    this.root = open({
+      path: join(folder, 'data.mdb'),
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      maxReaders: 64,
+      noMemInit: false,
+    }) as BinaryDatabase;
+    this.writer = new GroupCommit(this.root, hooks);
+  }
+
+  /** The value of a key in a buffer that the next read overwrites. */
+  peek(key: Buffer): Buffer | undefined {
+    return this.root.getBinaryFast(key);
+  }
+
+  /** A copy of the value of a key. */
+  get(key: Buffer): Buffer | undefined {
+    const bytes = this.root.getBinary(key);
+    return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  has(key: Buffer): boolean {
+    return this.root.getBinaryFast(key) !== undefined;
+  }
+
+  /** Only inside a write job. */
+  put(key: Buffer, value: Buffer): void {
+    this.root.putSync(key, value);
+  }
+
+  /** Only inside a write job. */
+  remove(key: Buffer): void {
+    this.root.removeSync(key);
+  }
+
+  /** Keys in order, as copies. */
+  keys(range: KeyRange): Iterable<Buffer> {
+    return this.root.getKeys({ ...range });
+  }
+
+  /** Entries in order, as copies. */
+  entries(range: KeyRange): Iterable<{ key: Buffer; value: Buffer }> {
+    return this.root.getRange({ ...range });
+  }
+
+  /** Keys in [lower, upper) as copies, from either end. */
+  *scanKeys(lower: Buffer, upper: Buffer, reverse: boolean, limit: number): Iterable<Buffer> {
+    if (!reverse) return yield* this.root.getKeys({ start: lower, end: upper, limit });
+    const range = { start: upper, end: lower, reverse: true, inclusiveEnd: true, limit: limit + 1 };
+    let given = 0;
+    for (const key of this.root.getKeys(range)) {
+      if (key.compare(upper) < 0 && given++ < limit) yield key;
+    }
+  }
+
+  /** Entries in [lower, upper) as copies, from either end. */
+  *scanEntries(
+    lower: Buffer,
+    upper: Buffer,
+    reverse: boolean,
+    limit: number,
+  ): Iterable<{ key: Buffer; value: Buffer }> {
+    if (!reverse) return yield* this.root.getRange({ start: lower, end: upper, limit });
+    const range = { start: upper, end: lower, reverse: true, inclusiveEnd: true, limit: limit + 1 };
+    let given = 0;
+    for (const entry of this.root.getRange(range)) {
+      if (entry.key.compare(upper) < 0 && given++ < limit) yield entry;
+    }
+  }
+
+  /** Number of keys in a range, counted by LMDB without copying them. */
+  countKeys(range: KeyRange): number {
+    return this.root.getKeysCount({ start: range.start, end: range.end });
+  }
+
+  /** Waits for queued writes and closes. */
+  async close(): Promise<void> {
+    await this.writer.drained();
+    await this.root.close();
+  }
+}
+
+/** Prefix of a tree's keys. */
+export function treePrefix(treeId: number): Buffer {
+  const prefix = Buffer.allocUnsafe(4);
+  prefix.writeUInt32BE(treeId);
+  return prefix;
+}
+
+/** The first key past a tree. */
+export function afterTree(treeId: number): Buffer {
+  return treePrefix(treeId + 1);
+}

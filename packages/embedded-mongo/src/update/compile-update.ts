@@ -1,0 +1,340 @@
+/** Compiles an update document to a function on typed documents. */
+import type { Document } from 'bson';
+import type { Collation } from '../bson/collation.ts';
+import { identityOf } from '../bson/index-key.ts';
+import { encodeTyped, isDocument, numberOf, type TypedDocument, typeNameOf } from '../bson/typed-values.ts';
+import { ErrorCode, fail, showValue } from '../errors.ts';
+import { compileFilter } from '../query/filter.ts';
+import { addToSet, pop, pull, pullAllCondition, pullCondition, push } from './array-operators.ts';
+import { concretePaths, type ElementFilters, type PathContext, setAt, unsetAt, valueAt } from './update-paths.ts';
+import { arithmetic, bitwise, checkArithmeticOperand, currentDate, extreme } from './value-operators.ts';
+
+/** What one application of an update needs to know. */
+export interface UpdateTarget {
+  readonly isInsert: boolean;
+  readonly now: Date;
+  /** Index of the array element that the query matched. */
+  positional(arrayPath: string): number;
+}
+
+export interface CompiledUpdate {
+  /** Changes the document in place, or returns another one. */
+  apply(document: TypedDocument, target: UpdateTarget): TypedDocument;
+  /** Top-level fields that may change; undefined means any. */
+  readonly changes: ReadonlySet<string> | undefined;
+  readonly isReplacement: boolean;
+  readonly isPipeline: boolean;
+}
+
+export interface UpdateOptions {
+  readonly arrayFilters?: unknown;
+  readonly collation?: Collation | undefined;
+  /** Compiles an update pipeline. */
+  compilePipeline(stages: Document[]): (document: TypedDocument) => TypedDocument;
+}
+
+interface Modifier {
+  readonly operator: string;
+  readonly path: string;
+  readonly parts: readonly string[];
+  readonly operand: unknown;
+  readonly takes?: (element: unknown) => boolean;
+}
+
+/** Compiles operators, a replacement, or a pipeline. */
+export function compileUpdate(update: unknown, options: UpdateOptions): CompiledUpdate {
+  if (Array.isArray(update)) {
+    const run = options.compilePipeline(update as Document[]);
+    return {
+      apply: (document) => keepId(document, run(document)),
+      changes: undefined,
+      isReplacement: false,
+      isPipeline: true,
+    };
+  }
+  if (!isDocument(update)) {
+    return fail(ErrorCode.FailedToParse, 'Update argument must be either an object or an array');
+  }
+  const first = Object.keys(update)[0];
+  if (first === undefined || !first.startsWith('$')) return compileReplacement(update, options);
+  return compileModifiers(update, options);
+}
+
+function compileReplacement(update: Document, options: UpdateOptions): CompiledUpdate {
+  if (options.arrayFilters !== undefined && (options.arrayFilters as unknown[]).length > 0) {
+    fail(ErrorCode.FailedToParse, 'Cannot specify arrayFilters for replacement-style update');
+  }
+  for (const name of Object.keys(update)) {
+    if (name.startsWith('$')) {
+      fail(
+        ErrorCode.DollarPrefixedFieldName,
+        `The dollar ($) prefixed field '${name}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
+      );
+    }
+  }
+  return {
+    apply: (document) => keepId(document, { ...update }),
+    changes: undefined,
+    isReplacement: true,
+    isPipeline: false,
+  };
+}
+
+/** `_id` never changes, and stays first. */
+function keepId(before: TypedDocument, after: TypedDocument): TypedDocument {
+  if (before['_id'] === undefined) return after;
+  if (after['_id'] !== undefined && identityOf(after['_id']) !== identityOf(before['_id'])) {
+    fail(
+      ErrorCode.ImmutableField,
+      `After applying the update, the (immutable) field '_id' was found to have been altered to _id: ${showValue(after['_id'])}`,
+    );
+  }
+  const { _id: _dropped, ...rest } = after;
+  return { _id: before['_id'], ...rest };
+}
+
+function compileModifiers(update: Document, options: UpdateOptions): CompiledUpdate {
+  const modifiers = Object.entries(update).flatMap(([operator, fields]) => parseModifier(operator, fields, options));
+  refuseConflicts(modifiers);
+  const arrayFilters = compileArrayFilters(options, modifiers);
+  const changes = new Set(
+    modifiers.flatMap(({ operator, parts, operand }) =>
+      operator === '$rename' ? [parts[0]!, String(operand).split('.')[0]!] : [parts[0]!],
+    ),
+  );
+  const ordered = [...modifiers].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return {
+    apply: (document, target) => {
+      const id = document['_id'];
+      const context: PathContext = { arrayFilters, positional: (path) => target.positional(path) };
+      for (const modifier of ordered) applyModifier(document, modifier, context, target, options);
+      if (changes.has('_id')) refuseChangedId(id, document, target);
+      return document;
+    },
+    changes,
+    isReplacement: false,
+    isPipeline: false,
+  };
+}
+
+function refuseChangedId(before: unknown, document: TypedDocument, target: UpdateTarget): void {
+  if (target.isInsert && before === undefined) return;
+  if (document['_id'] !== undefined && identityOf(before) === identityOf(document['_id'])) return;
+  fail(ErrorCode.ImmutableField, `Performing an update on the path '_id' would modify the immutable field '_id'`);
+}
+
+const OPERATORS = new Set([
+  '$set',
+  '$unset',
+  '$inc',
+  '$mul',
+  '$min',
+  '$max',
+  '$rename',
+  '$setOnInsert',
+  '$currentDate',
+  '$push',
+  '$pull',
+  '$pullAll',
+  '$addToSet',
+  '$pop',
+  '$bit',
+]);
+
+function parseModifier(operator: string, fields: unknown, options: UpdateOptions): Modifier[] {
+  if (!operator.startsWith('$')) {
+    return fail(
+      ErrorCode.FailedToParse,
+      `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
+    );
+  }
+  if (!OPERATORS.has(operator)) {
+    return fail(
+      ErrorCode.FailedToParse,
+      `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
+    );
+  }
+  if (!isDocument(fields)) {
+    return fail(
+      ErrorCode.FailedToParse,
+      `Modifiers operate on fields but we found type ${typeNameOf(fields)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${showValue(fields)}}`,
+    );
+  }
+  return Object.entries(fields).map(([path, operand]) => parseField(operator, path, operand, options));
+}
+
+function parseField(operator: string, path: string, operand: unknown, options: UpdateOptions): Modifier {
+  const parts = path.split('.');
+  if (path === '') fail(ErrorCode.EmptyFieldName, 'An empty update path is not valid.');
+  if (parts.includes('')) {
+    fail(ErrorCode.EmptyFieldName, `The update path '${path}' contains an empty field name, which is not allowed.`);
+  }
+  for (const part of parts) {
+    if (part.startsWith('$') && part !== '$' && !/^\$\[\w*\]$/.test(part)) {
+      fail(
+        ErrorCode.DollarPrefixedFieldName,
+        `The dollar ($) prefixed field '${part}' in '${path}' is not valid for storage.`,
+      );
+    }
+  }
+  if (operator === '$inc' || operator === '$mul') checkArithmeticOperand(operator, path, operand);
+  if (operator === '$rename') checkRename(path, operand);
+  if (operator === '$pull') return { operator, path, parts, operand, takes: pullCondition(operand, options.collation) };
+  if (operator === '$pullAll')
+    return { operator, path, parts, operand, takes: pullAllCondition(operand, options.collation) };
+  if (operator === '$pop' && Math.abs(numberOf(operand) ?? 0) !== 1) {
+    fail(ErrorCode.FailedToParse, `Expected 1 or -1 in $pop: ${path}: ${showValue(operand)}`);
+  }
+  return { operator, path, parts, operand };
+}
+
+function checkRename(path: string, operand: unknown): void {
+  if (typeof operand !== 'string')
+    fail(ErrorCode.BadValue, `The 'to' field for $rename must be a string: ${path}: ${showValue(operand)}`);
+  if (operand === path)
+    fail(ErrorCode.BadValue, `The source and target field for $rename must differ: ${path}: "${path}"`);
+  if (/(^|\.)\$/.test(path)) fail(ErrorCode.BadValue, `The source field for $rename may not be dynamic: ${path}`);
+  if (/(^|\.)\$/.test(operand as string))
+    fail(ErrorCode.BadValue, `The destination field for $rename may not be dynamic: ${String(operand)}`);
+}
+
+/** Two operators may not touch the same path, nor one inside the other's. */
+function refuseConflicts(modifiers: readonly Modifier[]): void {
+  const paths = modifiers.flatMap(({ operator, path, operand }) =>
+    operator === '$rename' ? [path, String(operand)] : [path],
+  );
+  const seen: string[] = [];
+  for (const path of paths) {
+    const other = seen.find((known) => known === path || path.startsWith(`${known}.`) || known.startsWith(`${path}.`));
+    if (other !== undefined) {
+      const at = other.length < path.length ? other : path;
+      fail(ErrorCode.ConflictingUpdateOperators, `Updating the path '${path}' would create a conflict at '${at}'`);
+    }
+    seen.push(path);
+  }
+}
+
+function compileArrayFilters(options: UpdateOptions, modifiers: readonly Modifier[]): ElementFilters {
+  const filters = new Map<string, (element: unknown) => boolean>();
+  const { arrayFilters } = options;
+  if (arrayFilters !== undefined && !Array.isArray(arrayFilters)) {
+    fail(
+      ErrorCode.TypeMismatch,
+      `BSON field 'arrayFilters' is the wrong type '${typeNameOf(arrayFilters)}', expected type 'array'`,
+    );
+  }
+  for (const filter of (arrayFilters as Document[] | undefined) ?? []) {
+    const name = filterIdentifier(filter);
+    if (filters.has(name))
+      fail(ErrorCode.FailedToParse, `Found multiple array filters with the same top-level field name ${name}`);
+    const matches = compileFilter(filter, { collation: options.collation });
+    filters.set(name, (element) => matches(encodeTyped({ [name]: element }), 0));
+  }
+  const used = new Set(
+    modifiers.flatMap(({ parts }) => parts.flatMap((part) => /^\$\[(\w+)\]$/.exec(part)?.[1] ?? [])),
+  );
+  for (const name of used) {
+    if (!filters.has(name))
+      fail(
+        ErrorCode.BadValue,
+        `No array filter found for identifier '${name}' in path '${modifiers.find((m) => m.path.includes(`$[${name}]`))!.path}'`,
+      );
+  }
+  for (const name of filters.keys()) {
+    if (!used.has(name))
+      fail(
+        ErrorCode.FailedToParse,
+        `The array filter for identifier '${name}' was not used in the update ${showValue({})}`,
+      );
+  }
+  return filters;
+}
+
+function filterIdentifier(filter: unknown): string {
+  if (!isDocument(filter))
+    return fail(ErrorCode.TypeMismatch, `BSON field 'arrayFilters' has an element of the wrong type`);
+  for (const [name, value] of Object.entries(filter)) {
+    if (name === '$and' || name === '$or' || name === '$nor') return filterIdentifier((value as unknown[])[0]);
+    if (!name.startsWith('$')) return name.split('.')[0]!;
+  }
+  return fail(ErrorCode.FailedToParse, 'Cannot use an expression without a top-level field name in arrayFilters');
+}
+
+function applyModifier(
+  document: TypedDocument,
+  modifier: Modifier,
+  context: PathContext,
+  target: UpdateTarget,
+  options: UpdateOptions,
+): void {
+  if (modifier.operator === '$setOnInsert' && !target.isInsert) return;
+  for (const parts of concretePaths(document, modifier.parts, context)) {
+    if (modifier.operator === '$unset') unsetAt(document, parts);
+    else if (modifier.operator === '$rename') rename(document, parts, String(modifier.operand));
+    else applyValue(document, parts, modifier, target, options);
+  }
+}
+
+function rename(document: TypedDocument, from: readonly string[], to: string): void {
+  const value = valueAt(document, from);
+  if (value === undefined) return;
+  for (const parts of [from, to.split('.')]) {
+    for (let i = 1; i < parts.length; i++) {
+      if (Array.isArray(valueAt(document, parts.slice(0, i)))) {
+        fail(
+          ErrorCode.BadValue,
+          `The ${parts === from ? 'source' : 'destination'} field cannot be an array element, '${parts.join('.')}' in doc has an array field called '${parts[i - 1]}'`,
+        );
+      }
+    }
+  }
+  unsetAt(document, from);
+  setAt(document, to.split('.'), value);
+}
+
+function applyValue(
+  document: TypedDocument,
+  parts: readonly string[],
+  modifier: Modifier,
+  target: UpdateTarget,
+  options: UpdateOptions,
+): void {
+  const current = valueAt(document, parts);
+  const path = parts.join('.');
+  const removesOnly = modifier.takes !== undefined || modifier.operator === '$pop';
+  if (removesOnly && current === undefined) return;
+  setAt(document, parts, computeValue(modifier, current, path, document, target, options));
+}
+
+function computeValue(
+  { operator, operand, takes }: Modifier,
+  current: unknown,
+  path: string,
+  document: TypedDocument,
+  target: UpdateTarget,
+  { collation }: UpdateOptions,
+): unknown {
+  switch (operator) {
+    case '$inc':
+    case '$mul':
+      return arithmetic(operator, current, operand, path, document['_id']);
+    case '$min':
+    case '$max':
+      return extreme(operator, current, operand, collation);
+    case '$currentDate':
+      return currentDate(operand, target.now);
+    case '$bit':
+      return bitwise(current, operand);
+    case '$push':
+      return push(current, operand, path, collation);
+    case '$addToSet':
+      return addToSet(current, operand, path, collation);
+    case '$pop':
+      return pop(current, operand, path);
+    case '$pull':
+    case '$pullAll':
+      return pull(current, takes!, operator);
+    default:
+      return operand; // $set and $setOnInsert
+  }
+}
