@@ -84,7 +84,7 @@ function refuse(request: EngineRequest, response: ServerResponse, { status, mess
   if (!request.headers.upgrade) {
     response.writeHead(Number.parseInt(status, 10), {
       'content-type': 'application/json',
-      ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     });
     response.end(body);
     return;

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { type Admission, addressOf, createAdmission } from './admission.ts';
 import type { ApiClient } from './api-client.ts';
 import type { BusEvents, BusSide } from './bus-side.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewaySettings } from './config.ts';
 import { createConnectionLimits } from './connection-limits.ts';
 import { deliveryReceipts } from './delivery-receipts.ts';
 import { Carriers, type EngineConnection, type EngineRequest } from './engine-connection.ts';
@@ -26,7 +26,7 @@ import { createSocketServer } from './socket-server.ts';
 import { createTyping } from './typing.ts';
 
 export interface ClientSideOptions {
-  config: GatewayConfig;
+  config: GatewaySettings;
   bus: Pick<GatewayBus, 'signals' | 'receipts' | 'revocations'>;
   verifier: TokenVerifier;
   logger: Logger;

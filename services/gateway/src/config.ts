@@ -63,5 +63,11 @@ export const GatewayConfig = Type.Object({
 });
 export type GatewayConfig = Static<typeof GatewayConfig>;
 
+/** What a gateway itself works with; the rest of the configuration is for connecting it. */
+export type GatewaySettings = Pick<
+  GatewayConfig,
+  'HOST' | 'PORT' | 'CLIENT_URL' | 'TRUST_PROXY' | 'JWT_CLOCK_TOLERANCE' | keyof typeof socketVariables
+>;
+
 /** @throws ConfigError that names every bad variable with its fix */
 export const loadGatewayConfig = (env: Environment): GatewayConfig => loadConfig(GatewayConfig, env, [checkJwt]);

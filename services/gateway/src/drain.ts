@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GatewayServer } from './session.ts';
+import type { GatewayServer, GatewaySocket } from './session.ts';
 import type { EndSession } from './session-end.ts';
 
 export interface DrainOptions {
@@ -28,10 +28,10 @@ export async function drainSockets({ io, endSession, drainMs, random = Math.rand
       endSession(socket, 'DRAINING', 1 + Math.floor(random() * SPREAD_S));
     }
   }
-  await settled(io);
+  await closed(sockets);
 }
 
-async function settled(io: GatewayServer): Promise<void> {
+async function closed(sockets: readonly GatewaySocket[]): Promise<void> {
   const end = performance.now() + SETTLE_MS;
-  while (io.engine.clientsCount > 0 && performance.now() < end) await sleep(20);
+  while (sockets.some(({ conn }) => conn.readyState !== 'closed') && performance.now() < end) await sleep(20);
 }

@@ -8,6 +8,9 @@ export type EngineConnection = GatewaySocket['conn'];
 /** A request as Engine.IO hands it to middlewares: with its query, and once it is upgraded with its WebSocket. */
 export type EngineRequest = IncomingMessage & { _query?: Record<string, string>; websocket?: WebSocket };
 
+/** Milliseconds that a client has to take part in closing. */
+const CLOSE_MS = 1_000;
+
 /**
  * Knows what carries each Engine.IO connection, which Engine.IO itself tells piecemeal: the WebSocket of the first request or of
  * the upgrade, and the responses of long polling that the client has not read yet.
@@ -22,6 +25,9 @@ export class Carriers {
     const sid = connection.transport.sid;
     this.#known.add(sid);
     connection.once('close', () => {
+      // After a protocol error ws waits 30 s for the other side to close, and goes on reading meanwhile.
+      const websocket = this.websocketOf(connection);
+      if (websocket) setTimeout(() => websocket.terminate(), CLOSE_MS).unref();
       this.#known.delete(sid);
       this.#upgrades.delete(sid);
       this.#responses.delete(sid);

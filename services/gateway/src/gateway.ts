@@ -8,30 +8,34 @@ import {
   createMetrics,
   createOperations,
   createShutdown,
+  type Health,
   type Logger,
   type Operations,
   type Registry,
   type ShutdownResult,
   type TokenVerifier,
 } from '@confab/service-kit';
-import { type ApiClient, createApiClient } from './api-client.ts';
+import { createApiClient } from './api-client.ts';
 import { createBusSide } from './bus-side.ts';
 import { createClientSide } from './client-side.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewaySettings } from './config.ts';
 import { drainSockets } from './drain.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import { attachSocketServer } from './socket-server.ts';
 
 export interface GatewayOptions {
-  config: GatewayConfig;
+  config: GatewaySettings;
   bus: GatewayBus;
   verifier: TokenVerifier;
   logger: Logger;
-  /** The way to the api; made from API_URL if absent. */
-  api?: ApiClient;
+  /** Where the api is. */
+  apiUrl: string;
   /** A server to share (standalone). It is neither listened on nor closed here, and serves `operations` itself. */
   httpServer?: HttpServer;
+  /** A registry to share; one of its own, with the measures of the process, if absent. */
   metrics?: Registry;
+  /** Where the gateway adds its readiness checks; its own if absent. */
+  health?: Health;
   clock?: Clock;
 }
 
@@ -63,9 +67,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { config, bus, logger } = options;
   const clock = options.clock ?? { now: () => Date.now() };
   const newId = () => randomUUID();
-  const api = options.api ?? createApiClient(apiOptions(config));
+  const api = createApiClient(apiOptions(options));
   const metrics = options.metrics ?? createMetrics({ service: 'gateway' });
-  const health = createHealth();
+  const health = options.health ?? createHealth();
   const lag = createLagProbe();
 
   const busSide = createBusSide({ bus, clock, newId, logger });
@@ -121,7 +125,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       lag.close();
       clientSide.close();
       if (ownsHttp) await closeHttpServer(httpServer);
-      if (!options.api) await api.close();
+      await api.close();
     },
   });
 
@@ -131,7 +135,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const gatewayId = gatewayIdOf(bus.lease.instance);
       attachSocketServer(clientSide.io, httpServer, { gatewayId, ...clientSide.connectionRules });
       if (ownsHttp) await listen(httpServer, config);
-      logger.info({ gatewayId, instance: bus.lease.instance, port: portOf(httpServer) }, 'gateway is up');
+      logger.info({ gatewayId, instance: bus.lease.instance, port: portOf(httpServer) }, 'listening');
     },
     close: () => shutdown.run(),
     get port() {
@@ -152,8 +156,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 /** An instance is `<gatewayId>.<incarnation>`. */
 const gatewayIdOf = (instance: string) => instance.slice(0, instance.lastIndexOf('.'));
 
-const apiOptions = (config: GatewayConfig) => ({
-  url: config.API_URL,
+const apiOptions = ({ config, apiUrl }: GatewayOptions) => ({
+  url: apiUrl,
   timeoutMs: config.API_TIMEOUT_MS,
   maxInFlight: config.API_MAX_IN_FLIGHT,
 });
@@ -170,7 +174,7 @@ function createHttpServer(operations: Operations): HttpServer {
   return server;
 }
 
-function listen(server: HttpServer, { HOST, PORT }: GatewayConfig): Promise<void> {
+function listen(server: HttpServer, { HOST, PORT }: GatewaySettings): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(PORT, HOST, () => {

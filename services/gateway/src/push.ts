@@ -19,7 +19,10 @@ export interface PushOptions {
 /** Pushes batches of the inbox to the sockets of their recipients, in order. An event is encoded once for all of them. */
 export function createPush({ io, memberships, onPushed, log }: PushOptions): (batch: InboxBatch) => Promise<void> {
   const pushOne = (entry: InboxEntry) => {
-    const { meta, payload } = entry;
+    const { meta, payload, position } = entry;
+    if (!isObjectText(payload) || meta.to.length === 0) {
+      return log.warn({ event: meta.event, position }, 'an inbox entry has no payload or no recipients');
+    }
     // Before the event goes out: whoever acts on it must not meet the old members.
     if (meta.event === 'conversation:updated' && meta.conversationId) memberships.invalidate(meta.conversationId);
     io.local.to(meta.to.map(userRoom)).emit(meta.event, new RawJson(payload));
@@ -30,14 +33,12 @@ export function createPush({ io, memberships, onPushed, log }: PushOptions): (ba
     if (gap) io.local.emit('sync:required', { reason: 'Events were lost on their way to this gateway' });
     let bytes = 0;
     for (const entry of entries) {
-      if (!isObjectText(entry.payload) || entry.meta.to.length === 0) {
-        log.warn(
-          { event: entry.meta.event, position: entry.position },
-          'an inbox entry without a payload or recipients',
-        );
-        continue;
+      try {
+        pushOne(entry);
+      } catch (error) {
+        // An event name that Socket.IO reserves: the others of the batch go out all the same.
+        log.warn({ err: error, position: entry.position }, 'an inbox entry was not pushed');
       }
-      pushOne(entry);
       bytes += entry.payload.length;
       if (bytes < TURN_BYTES) continue;
       bytes = 0;

@@ -19,7 +19,7 @@ export async function startGatewayService(env: Environment) {
     gatewayId: config.GATEWAY_ID ?? `g${randomBytes(6).toString('hex')}`,
     log: logger,
   });
-  const gateway = createGateway({ config, bus, verifier, logger });
+  const gateway = createGateway({ config, bus, verifier, logger, apiUrl: config.API_URL });
   try {
     await gateway.start();
   } catch (error) {

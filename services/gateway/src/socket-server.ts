@@ -4,7 +4,7 @@ import { limits } from '@confab/contracts';
 import { Server } from 'socket.io';
 import { type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws';
 import type { Admission } from './admission.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewaySettings } from './config.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import { rawJsonParser } from './raw-json-parser.ts';
 import type { GatewayServer } from './session.ts';
@@ -19,7 +19,7 @@ class BoundedWebSocketServer extends WebSocketServer {
 }
 
 /** The Socket.IO server, not attached yet. Bounds that are not here are in `admission` and `pre-auth-guard`. */
-export function createSocketServer(config: GatewayConfig): GatewayServer {
+export function createSocketServer(config: GatewaySettings): GatewayServer {
   return new Server({
     parser: rawJsonParser,
     serveClient: false,

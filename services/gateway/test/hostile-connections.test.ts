@@ -1,0 +1,181 @@
+import { once } from 'node:events';
+import { connect, type Socket as TcpSocket } from 'node:net';
+import { eventually } from '@confab/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { emit, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
+
+let test: TestGateway;
+afterEach(() => test.close());
+
+/** A TCP connection that was upgraded to a WebSocket and sends what it likes. */
+async function rawWebSocket(): Promise<TcpSocket> {
+  const socket = connect(test.gateway.port, '127.0.0.1');
+  socket.on('error', () => {
+    // The gateway cuts it: that is what the tests wait for.
+  });
+  socket.write(
+    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  await once(socket, 'data');
+  return socket;
+}
+
+/** A masked client frame of up to 64 KB; the mask is zero. */
+function frame(opcode: number, payload: Buffer, fin = true): Buffer {
+  const { length } = payload;
+  const size = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | opcode, ...size, 0, 0, 0, 0]), payload]);
+}
+
+/** Sends `chunk` again and again, without reading, until the connection is cut. @returns milliseconds it took, and the memory it cost */
+async function flood(socket: TcpSocket, chunk: Buffer) {
+  socket.pause();
+  globalThis.gc?.();
+  const before = process.memoryUsage.rss();
+  let peak = before;
+  const startedAt = performance.now();
+  const cut = new AbortController();
+  socket.once('close', () => cut.abort());
+  const deadline = AbortSignal.any([cut.signal, AbortSignal.timeout(6_000)]);
+  while (!deadline.aborted) {
+    if (!socket.write(chunk)) await once(socket, 'drain', { signal: deadline }).catch(() => pause(10));
+    peak = Math.max(peak, process.memoryUsage.rss());
+    await pause(0);
+  }
+  const open = !cut.signal.aborted;
+  return { open, ms: performance.now() - startedAt, megabytes: (peak - before) / 1024 ** 2 };
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+describe('before authentication', () => {
+  it.each([
+    ['pings', Buffer.concat(Array(500).fill(frame(0x9, Buffer.alloc(125))))],
+    ['empty fragments', Buffer.concat(Array(5_000).fill(frame(0x0, Buffer.alloc(0), false)))],
+    ['fragments', Buffer.concat(Array(500).fill(frame(0x0, Buffer.alloc(100), false)))],
+    ['packets', Buffer.concat(Array(500).fill(frame(0x1, Buffer.from('40'))))],
+  ])('cuts a flood of %s within 2 s, at a cost of at most 20 MB', async (name, chunk) => {
+    test = await startGateway();
+    const socket = await rawWebSocket();
+    if (name.endsWith('fragments')) socket.write(frame(0x1, Buffer.from('4'), false));
+    const { open, ms, megabytes } = await flood(socket, chunk);
+    console.log(`${name}: cut after ${Math.round(ms)} ms, ${megabytes.toFixed(1)} MB`);
+    expect(open).toBe(false);
+    expect(ms).toBeLessThan(2_000);
+    expect(megabytes).toBeLessThan(20);
+  });
+
+  it('cuts whoever says nothing after 2 s', async () => {
+    test = await startGateway();
+    const startedAt = performance.now();
+    const socket = await rawWebSocket();
+    await once(socket, 'close');
+    expect(performance.now() - startedAt).toBeGreaterThan(1_500);
+    expect(performance.now() - startedAt).toBeLessThan(3_500);
+  });
+
+  it('cuts a client whose socket said goodbye and that stays', async () => {
+    test = await startGateway();
+    const raw = new WebSocket(`ws://127.0.0.1:${test.gateway.port}/socket.io/?EIO=4&transport=websocket`);
+    await once(raw, 'open');
+    raw.send(`40${JSON.stringify({ token: tokenOf('u1') })}`);
+    await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
+    raw.send('41');
+    await eventually(() => expect(test.gateway.stats.sockets).toBe(0));
+    await once(raw, 'close');
+  });
+});
+
+describe('a client that does not read', () => {
+  /** 20 KB that no compression or cache makes smaller. */
+  const payload = JSON.stringify({ text: 'x'.repeat(20_000) });
+
+  async function stoppedClient(userId: string) {
+    const raw = new WebSocket(`ws://127.0.0.1:${test.gateway.port}/socket.io/?EIO=4&transport=websocket`);
+    await once(raw, 'open');
+    raw.send(`40${JSON.stringify({ token: tokenOf(userId) })}`);
+    await eventually(() => expect(test.gateway.stats.sockets).toBeGreaterThan(0));
+    raw.pause();
+    return raw;
+  }
+
+  it('is cut within 10 s, holds at most 2 MB, and others go on', async () => {
+    test = await startGateway();
+    await stoppedClient('slow');
+    const fast = await test.connect(tokenOf('fast'));
+    let received = 0;
+    fast.on('new:message', () => {
+      received += 1;
+    });
+    let sent = 0;
+    let peak = 0;
+    let overAt = 0;
+    let cutAt = 0;
+    const startedAt = performance.now();
+    while (!cutAt && performance.now() - startedAt < 20_000) {
+      await test.publish({ payload }, ['slow', 'fast']);
+      sent += 1;
+      await pause(1);
+      const held = test.gateway.stats.heldBytes;
+      peak = Math.max(peak, held);
+      if (!overAt && held > 1024 ** 2) overAt = performance.now();
+      if (overAt && test.gateway.stats.sockets === 1) cutAt = performance.now();
+    }
+    console.log(
+      `cut ${Math.round(cutAt - overAt)} ms after 1 MB, peak ${(peak / 1024 ** 2).toFixed(2)} MB, ${sent} sent`,
+    );
+    expect(cutAt).toBeGreaterThan(0);
+    expect(cutAt - overAt).toBeLessThan(10_000);
+    expect(peak).toBeLessThanOrEqual(2 * 1024 ** 2);
+    await eventually(() => expect(received).toBe(sent));
+    await eventually(() => expect(test.gateway.stats.heldBytes).toBe(0));
+    expect(await (await fetch(`${test.url}/metrics`)).text()).toMatch(
+      /sessions_ended_total\{code="SLOW_CONSUMER".*\} 1/,
+    );
+  });
+
+  it('is cut as well if it holds between 1 and 2 MB for too long', async () => {
+    test = await startGateway();
+    await stoppedClient('slow');
+    const startedAt = performance.now();
+    while (test.gateway.stats.heldBytes < 1.2 * 1024 ** 2)
+      await test.publish({ payload }, ['slow']).then(() => pause(1));
+    await eventually(() => expect(test.gateway.stats.sockets).toBe(0), 12_000);
+    console.log(`cut ${Math.round(performance.now() - startedAt)} ms after it began`);
+    await eventually(() => expect(test.gateway.stats.heldBytes).toBe(0));
+  });
+
+  it('is cut as well while it polls over HTTP and does not come back', async () => {
+    test = await startGateway();
+    const socket = await test.connect(tokenOf('poller'), { transports: ['polling'] });
+    // The client's next polls hang before they are sent.
+    (socket.io.engine.transport as unknown as { doPoll(): void }).doPoll = () => {};
+    while (test.gateway.stats.heldBytes < 1.2 * 1024 ** 2)
+      await test.publish({ payload }, ['poller']).then(() => pause(1));
+    await eventually(() => expect(test.gateway.stats.sockets).toBe(0), 12_000);
+  });
+
+  it('does not include one that reads a burst of 8 MB', async () => {
+    test = await startGateway();
+    const fast = await test.connect(tokenOf('fast'));
+    let received = 0;
+    fast.on('new:message', () => {
+      received += 1;
+    });
+    await Promise.all(Array.from({ length: 400 }, () => test.publish({ payload }, ['fast'])));
+    await eventually(() => expect(received).toBe(400), 10_000);
+    expect(fast.connected).toBe(true);
+    expect((await emit(fast, 'no:such')).error?.code).toBe('VALIDATION_FAILED');
+  });
+});
+
+it('finds a half-open connection by its heartbeat', async () => {
+  test = await startGateway({ config: { PING_INTERVAL_MS: 300, PING_TIMEOUT_MS: 200 } });
+  const socket = await rawWebSocket();
+  socket.write(frame(0x1, Buffer.from(`40${JSON.stringify({ token: tokenOf('u1') })}`)));
+  await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
+  // It never answers a ping.
+  await eventually(() => expect(test.gateway.stats.sockets).toBe(0), 5_000);
+});
