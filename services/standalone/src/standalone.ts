@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createApi } from '@confab/api';
-import { startEmbeddedMongo } from '@confab/embedded-mongo';
 import { createGateway } from '@confab/gateway';
 import { createMemoryBus } from '@confab/memory';
 import { connectMongo, type MongoStore } from '@confab/mongo';
@@ -92,6 +91,8 @@ async function openStore(config: StandaloneConfig, folder: string, shutdown: Shu
 }
 
 async function startEmbedded(folder: string, shutdown: Shutdown): Promise<string> {
+  // loaded only where it is used: it brings a native library
+  const { startEmbeddedMongo } = await import('@confab/embedded-mongo');
   const server = await startEmbeddedMongo({ dataDir: path.join(folder, 'mongo'), port: 0 });
   shutdown.add({ name: 'embedded store', phase: 'close', deadlineMs: 5_000, run: () => server.close() });
   return server.url;
