@@ -9,7 +9,7 @@ import { Ticks } from './ticks.tsx';
 export function Bubble({ message, onJump }: { message: ChatMessage; onJump: (message: ChatMessage) => void }) {
   const { deleted, text, media, replyTo, own, state } = message;
   return (
-    <div className="bubble" data-state={state}>
+    <div className={deleted || text === null ? 'bubble' : 'bubble bubble-text'} data-state={state}>
       {deleted ? (
         <p className="message-text message-deleted">
           <BlockedIcon size={15} /> {own ? 'You deleted this message' : 'This message was deleted'}
@@ -20,7 +20,7 @@ export function Bubble({ message, onJump }: { message: ChatMessage; onJump: (mes
           {media.map((item, index) => (
             <Attachment key={'url' in item ? item.url : (item.mediaId ?? index)} item={item} />
           ))}
-          {text !== null && <MessageText text={text} />}
+          {text !== null && <MessageText text={text} room={own ? 'ticks' : 'time'} />}
         </>
       )}
       <span className="message-meta">

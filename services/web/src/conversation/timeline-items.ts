@@ -57,5 +57,5 @@ export function estimateHeight(item: TimelineItem, width: number): number {
   const lines =
     text === '' ? 0 : text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
   const media = message.deleted ? 0 : message.media.length * 196;
-  return 34 + lines * 21 + media + (message.replyTo ? 52 : 0) + (startsGroup ? 10 : 0);
+  return 16 + lines * 21 + media + (message.replyTo ? 52 : 0) + (startsGroup ? 10 : 0);
 }

@@ -43,7 +43,7 @@ export function Sidebar({ session, selected, onSignOut, theme }: SidebarProps) {
       <div className="sidebar-scroll">
         {!ready && <ListSkeleton />}
         <ConversationList conversations={found} selected={selected} />
-        {ready && (query !== '' || conversations.length === 0) && <PeopleList people={people} onStart={start} />}
+        {ready && <PeopleList people={people} onStart={start} />}
         {ready && found.length === 0 && people.length === 0 && (
           <p className="sidebar-empty">{query ? 'Nothing found.' : 'No conversations yet.'}</p>
         )}
