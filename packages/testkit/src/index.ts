@@ -3,6 +3,7 @@ export * from './docker.ts';
 export * from './eventually.ts';
 export * from './free-port.ts';
 export * from './mint-token.ts';
+export * from './proxy/tcp-proxy.ts';
 export * from './start-redis.ts';
 export * from './start-redis-cluster.ts';
 export * from './stores.ts';
