@@ -1,4 +1,4 @@
-import type { EngineConnection } from './engine-connection.ts';
+import type { EngineConnection, EngineRequest } from './engine-connection.ts';
 
 /** Milliseconds that a connection may stay without a valid token. */
 const MAX_AGE_MS = 2_000;
@@ -66,7 +66,11 @@ export function createPreAuthGuard(onCut: () => void, now: () => number = () => 
       };
       pending.set(connection, state);
       connection.on('packet', state.count);
-      connection.once('close', () => pass(connection));
+      connection.once('close', () => {
+        // A protocol error closes without the guard: no stranger is waited for to take part in that either.
+        if (pending.has(connection)) (connection.request as EngineRequest).websocket?.terminate();
+        pass(connection);
+      });
     },
     pass,
     close: () => clearInterval(sweep),
