@@ -81,6 +81,8 @@ test('a killed server fails commands at once, in flight or not, and is found aga
   const inFlight = outcomeOf(connection.run((client) => client.blpop('nothing', 5)));
   await server.kill();
   expect(await inFlight).toMatchObject({ code: 'UNAVAILABLE' });
+  // At the loss of the connection, and not only when the time-out of a second is over.
+  expect((await inFlight).ms).toBeLessThan(800);
   await eventually(() => expect(connection.isReady).toBe(false));
   const after = await outcomeOf(setSomething(connection));
   expect(after.code).toBe('UNAVAILABLE');

@@ -18,6 +18,7 @@ export class ReadLoop {
   readonly #now: () => number;
   #lastHeard: number;
   #failures = 0;
+  #interrupted = false;
 
   /** @param connection from `connectReader`; closed by `close` */
   constructor(connection: RedisConnection, now: () => number = () => performance.now()) {
@@ -40,8 +41,10 @@ export class ReadLoop {
     return Math.round(this.#now() - this.#lastHeard);
   }
 
-  /** One read with the deadline of a blocking one. @throws what `RedisConnection.run` throws */
+  /** One read with the deadline of a blocking one, once the connection is there. @throws what `RedisConnection.run` throws */
   async read<T>(command: Parameters<typeof RedisConnection.prototype.run<T>>[0]): Promise<T> {
+    await this.#connection.ready(MARGIN_MS);
+    this.#interrupted = false;
     const answer = await this.#connection.run(command, BLOCK_MS + MARGIN_MS);
     this.#lastHeard = this.#now();
     this.#failures = 0;
@@ -50,7 +53,7 @@ export class ReadLoop {
 
   /** Waits after a failed read: 50 ms, doubling up to 1 s, so that neither an outage nor a wiped Redis becomes a hot loop. */
   async backOff(error: unknown, doing: string): Promise<void> {
-    if (this.closed) return;
+    if (this.closed || this.#interrupted) return;
     if (this.#failures === 0) this.#connection.log.warn({ error: String(error) }, `${doing} failed; trying again`);
     const delay = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#failures++, 10), LAST_RETRY_MS);
     await this.pause(delay);
@@ -67,6 +70,7 @@ export class ReadLoop {
 
   /** Ends a read that is waiting, so that the next one begins at once. */
   interrupt(): void {
+    this.#interrupted = true;
     this.#connection.reset();
   }
 

@@ -53,6 +53,7 @@ export class ReceiptPartitionReader {
 
   /** Reads until closed, and hands over batches. Never throws. */
   async run(handoff: Handoff<ReceivedReceipt[]>): Promise<void> {
+    await this.#createGroup();
     while (!this.#loop.closed) {
       try {
         const received = await this.#next();
@@ -132,7 +133,11 @@ export class ReceiptPartitionReader {
 
   async #recover(error: unknown): Promise<void> {
     await this.#loop.backOff(error, 'reading receipts');
-    if (replyCode(error) !== 'NOGROUP' || this.#loop.closed) return;
+    if (replyCode(error) === 'NOGROUP' && !this.#loop.closed) await this.#createGroup();
+  }
+
+  /** Where it fails, reading fails too, and it is tried again after a pause. */
+  async #createGroup(): Promise<void> {
     try {
       await createGroup(this.#commands, this.#key, this.#options.group);
       this.#ownPosition = '0';

@@ -71,6 +71,19 @@ async function openHeldUser(gateway: GatewayBus): Promise<string> {
   return user;
 }
 
+test('nothing is logged while nothing is wrong, not at the start nor when the instance changes', async () => {
+  const { lines, api: openApi, gateway: openGateway, worker: openWorker } = await openRig();
+  const [api, gateway, worker] = [await openApi(), await openGateway(), await openWorker()];
+  const seen = acknowledgeAll(worker);
+  const inbox = collectInbox(gateway.openInbox());
+  await gateway.lease.reincarnate(['u']);
+  await api.publisher.publish(outboundEvent(1), ['u']);
+  await worker.receipts.append([deliveredReceipt()]);
+  await eventually(() => expect(seen.ids).toHaveLength(1));
+  await eventually(() => expect(inbox.entries()).toHaveLength(1));
+  expect(lines).toEqual([]);
+});
+
 test('after FLUSHALL the consumer groups are back within 5 s, without a hot loop and without a flood of log lines', async () => {
   const { admin, worker: openWorker, lines } = await openRig();
   const worker = await openWorker();
@@ -124,6 +137,25 @@ test('readers go on where they were after kill -9 and restart of a Redis that pe
   await eventually(() => expect(inbox.entries().map((entry) => entry.meta.seq)).toEqual([1, 2]), 5_000);
   await eventually(() => expect(seen.ids).toEqual([early.id, late.id]), 5_000);
   expect(inbox.batches.some((batch) => batch.gap)).toBe(false);
+});
+
+test('signals come again after the connections were cut', async () => {
+  const { admin, gateway: openGateway } = await openRig();
+  const gateway = await openGateway();
+  const user = await openHeldUser(gateway);
+  const heard: unknown[] = [];
+  await gateway.onSignal((signal) => void heard.push(signal));
+  const signal = { event: 'typing:start', conversationId: '0'.repeat(24), userId: user } as const;
+  const arrives = async () => {
+    const before = heard.length;
+    await gateway.signals.signal(signal, [user]);
+    await eventually(() => expect(heard.length).toBeGreaterThan(before), 300);
+  };
+  await eventually(arrives);
+  for (const type of ['normal', 'pubsub']) {
+    await admin.run((client) => client.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes'));
+  }
+  await eventually(arrives, 5_000);
 });
 
 test('a Redis that comes back empty: the lease finds out, and the next incarnation receives', async () => {
