@@ -1,43 +1,72 @@
-import { type ReceiptEvent, STREAM_VERSION } from '@confab/contracts';
-import { eventually } from '@confab/testkit';
-import { expect, test } from 'vitest';
-import { createReceiptOutbox } from './receipt-outbox.ts';
+import type { ReceiptEvent } from '@confab/contracts';
+import { afterEach, expect, it } from 'vitest';
+import { createReceiptOutbox, type ReceiptOutbox } from './receipt-outbox.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
-const presence = (userId: string): ReceiptEvent => ({
-  v: STREAM_VERSION,
-  id: userId,
-  at: 0,
-  traceId: 't',
+const base = { v: 1, at: 0, traceId: 't' };
+const presence = (n: number): ReceiptEvent => ({
+  ...base,
+  id: `p${n}`,
   type: 'presence',
-  userId,
+  userId: 'u',
   state: 'connected',
 });
+const delivered = (n: number): ReceiptEvent => ({
+  ...{ ...base, id: `d${n}`, type: 'delivered', conversationId: 'c'.repeat(24), userIds: ['u'] },
+  items: [],
+});
+let outbox: ReceiptOutbox;
+afterEach(() => outbox.close());
 
-test('goes on appending after a call without receipts', async () => {
-  const appended: ReceiptEvent[] = [];
-  const outbox = createReceiptOutbox({ append: async (events) => void appended.push(...events) }, log);
-  outbox.add();
-  outbox.add(presence('alice'));
-  await eventually(() => appended.length === 1);
-  outbox.add(presence('bob'));
-  await eventually(() => appended.length === 2);
-  outbox.close();
+function bus() {
+  const state = { away: false, appended: [] as string[], calls: 0 };
+  const append = async (events: ReceiptEvent[]) => {
+    state.calls += 1;
+    if (state.away) throw new Error('away');
+    state.appended.push(...events.map((event) => event.id));
+  };
+  return { state, receipts: { append } };
+}
+
+it('appends in order', async () => {
+  const { state, receipts } = bus();
+  outbox = createReceiptOutbox(receipts, log);
+  outbox.add(presence(1), delivered(2));
+  outbox.add(presence(3));
+  await expect.poll(() => state.appended).toEqual(['p1', 'd2', 'p3']);
+  expect(outbox.waiting).toBe(0);
 });
 
-test('keeps receipts while the bus is away and appends them in order once it is back', async () => {
-  const appended: string[] = [];
-  let away = true;
-  const append = async (events: ReceiptEvent[]) => {
-    if (away) throw new Error('away');
-    appended.push(...events.map((event) => event.id));
-  };
-  const outbox = createReceiptOutbox({ append }, log);
-  outbox.add(presence('alice'), presence('bob'));
-  outbox.add(presence('carol'));
-  expect(outbox.waiting).toBe(3);
-  away = false;
+it('keeps what the bus does not take, and appends it when it is back', async () => {
+  const { state, receipts } = bus();
+  outbox = createReceiptOutbox(receipts, log);
+  state.away = true;
+  outbox.add(presence(1), presence(2));
+  await expect.poll(() => state.calls).toBeGreaterThan(2);
+  expect(outbox.waiting).toBe(2);
+  state.away = false;
   await outbox.flush(5_000);
-  expect(appended).toEqual(['alice', 'bob', 'carol']);
-  outbox.close();
+  expect(state.appended).toEqual(['p1', 'p2']);
+});
+
+it('is bounded: the oldest delivered receipts go first, presence stays', async () => {
+  const { state, receipts } = bus();
+  outbox = createReceiptOutbox(receipts, log);
+  state.away = true;
+  outbox.add(presence(1), ...Array.from({ length: 20_005 }, (_, n) => delivered(n)), presence(2));
+  expect(outbox.waiting).toBe(20_000);
+  expect(outbox.dropped).toBe(7);
+  state.away = false;
+  await outbox.flush(5_000);
+  expect([state.appended[0], state.appended[1], state.appended.at(-1)]).toEqual(['p1', 'd7', 'p2']);
+});
+
+it('does not wait longer than it is told for a bus that is away', async () => {
+  const { state, receipts } = bus();
+  outbox = createReceiptOutbox(receipts, log);
+  state.away = true;
+  outbox.add(presence(1));
+  const startedAt = performance.now();
+  await outbox.flush(100);
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
 });

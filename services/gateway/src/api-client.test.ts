@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import { type ApiClient, createApiClient, readReply } from './api-client.ts';
+
+let server: Server;
+let client: ApiClient;
+afterEach(async () => {
+  await client.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+async function serve(handler: Parameters<typeof createServer>[1], options = {}): Promise<string> {
+  server = createServer(handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  client = createApiClient({ url, timeoutMs: 500, maxInFlight: 3, ...options });
+  return url;
+}
+const caller = () => ({ token: 'a.b.c', address: '203.0.113.1', traceId: 't'.repeat(32), apiCalls: { inFlight: 0 } });
+const C = 'c'.repeat(24);
+
+it('settles within its timeout when the api does not answer', async () => {
+  await serve(() => {});
+  const startedAt = performance.now();
+  await expect(client.membership(caller(), C)).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfter: 1 });
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  expect(client.inFlight).toBe(0);
+});
+
+it('refuses more calls at a time than are allowed, per gateway and per socket', async () => {
+  await serve(() => {}, { maxInFlightPerSocket: 2 });
+  const one = caller();
+  const calls = [client.membership(one, C), client.membership(one, C)];
+  await expect(client.membership(one, C)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfter: 1 });
+  calls.push(client.membership(caller(), C));
+  await expect(client.membership(caller(), C)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  await Promise.allSettled(calls);
+});
+
+it('repeats a call once over a lost connection only where that can do no harm', async () => {
+  let requests = 0;
+  await serve((request, response) => {
+    requests += 1;
+    if (requests % 2 === 1) return request.socket.destroy();
+    response.end('{"success":true,"data":{"participants":["a"],"isGroup":false}}');
+  });
+  expect((await client.membership(caller(), C)).participants).toEqual(['a']);
+  expect(requests).toBe(2);
+  await expect(client.sendMessage(caller(), { conversationId: C, text: 'x' })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  });
+  expect(requests).toBe(3);
+  requests = 0;
+  await client.sendMessage(caller(), { conversationId: C, text: 'x', clientMessageId: 'mine' });
+  expect(requests).toBe(2);
+});
+
+it.each([
+  [400, '{"success":false,"error":{"code":"VALIDATION_FAILED","message":"bad","field":"text"}}', 'VALIDATION_FAILED'],
+  [500, 'oops', 'UNAVAILABLE'],
+  [200, 'oops', 'UNAVAILABLE'],
+  [200, '{"success":false}', 'UNAVAILABLE'],
+  [404, '{"message":"Route not found"}', 'UNAVAILABLE'],
+  [400, '{"success":false,"error":{"code":"__proto__"}}', 'UNAVAILABLE'],
+  [400, 'null', 'UNAVAILABLE'],
+])('reads %i %s as %s', async (status, text, code) => {
+  await serve(() => {});
+  expect(() => readReply(status, text)).toThrow(expect.objectContaining({ code }));
+});

@@ -1,0 +1,71 @@
+import { ChatError } from '@confab/contracts';
+import { expect, it } from 'vitest';
+import { createMembershipCache } from './membership-cache.ts';
+
+const answering = (...participants: string[]) => {
+  const asked = { times: 0 };
+  const fetch = async () => {
+    asked.times += 1;
+    return { participants };
+  };
+  return { fetch, asked };
+};
+
+it('asks once for everybody in the conversation', async () => {
+  const cache = createMembershipCache();
+  const { fetch, asked } = answering('a', 'b');
+  expect(await cache.participantsFor('a', 'c1', fetch)).toEqual(['a', 'b']);
+  await cache.participantsFor('b', 'c1', fetch);
+  expect(asked.times).toBe(1);
+});
+
+it('asks once for simultaneous questions of one user', async () => {
+  const cache = createMembershipCache();
+  const { fetch, asked } = answering('a');
+  await Promise.all([1, 2, 3].map(() => cache.participantsFor('a', 'c1', fetch)));
+  expect(asked.times).toBe(1);
+});
+
+it('asks anew for who is not among the cached members: they may have been added', async () => {
+  const cache = createMembershipCache();
+  await cache.participantsFor('a', 'c1', answering('a').fetch);
+  expect(await cache.participantsFor('new', 'c1', answering('a', 'new').fetch)).toEqual(['a', 'new']);
+});
+
+it('remembers a refusal for a moment, and not a failure', async () => {
+  const cache = createMembershipCache({ refusalTtlMs: 30 });
+  let times = 0;
+  const failing = (code: 'NOT_FOUND' | 'UNAVAILABLE') => async () => {
+    times += 1;
+    throw new ChatError(code);
+  };
+  await expect(cache.participantsFor('x', 'c1', failing('UNAVAILABLE'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(cache.participantsFor('x', 'c1', failing('NOT_FOUND'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(cache.participantsFor('x', 'c1', failing('NOT_FOUND'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(times).toBe(2);
+  await expect.poll(() => cache.participantsFor('x', 'c1', answering('x').fetch).catch(() => [])).toEqual(['x']);
+});
+
+it('forgets members and refusals when told that they changed', async () => {
+  const cache = createMembershipCache();
+  await cache.participantsFor('a', 'c1', answering('a', 'gone').fetch);
+  await cache.participantsFor('x', 'c1', async () => Promise.reject(new ChatError('NOT_FOUND'))).catch(() => {});
+  cache.invalidate('c1');
+  expect(await cache.participantsFor('a', 'c1', answering('a', 'x').fetch)).toEqual(['a', 'x']);
+  expect(await cache.participantsFor('x', 'c1', answering('never').fetch)).toEqual(['a', 'x']);
+});
+
+it('does not keep an answer that set out before the members changed', async () => {
+  const cache = createMembershipCache();
+  let answer = (_: { participants: string[] }) => {};
+  const slow = cache.participantsFor('a', 'c1', () => new Promise((resolve) => (answer = resolve)));
+  cache.invalidate('c1');
+  answer({ participants: ['a', 'gone'] });
+  await slow;
+  expect(await cache.participantsFor('a', 'c1', answering('a').fetch)).toEqual(['a']);
+});
+
+it('does not let a user in whom the answer does not name', async () => {
+  const cache = createMembershipCache();
+  await expect(cache.participantsFor('x', 'c1', answering('a').fetch)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});

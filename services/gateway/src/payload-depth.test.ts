@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { isDeeperThan } from './payload-depth.ts';
+
+const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
+
+it.each([
+  [1, 0, true],
+  [8, 8, false],
+  [9, 8, true],
+  [4_000, 8, true],
+])('%i levels against %i: %s', (depth, limit, deeper) => {
+  expect(isDeeperThan(nested(depth), limit)).toBe(deeper);
+});
+
+it('takes scalars, null and buffers for leaves', () => {
+  for (const leaf of [1, 'x', null, undefined, true, Buffer.alloc(10)]) expect(isDeeperThan(leaf, 0)).toBe(false);
+});
