@@ -4,18 +4,18 @@ const conditions = ['confab-source', 'node', 'import', 'module', 'default'];
 
 export default defineConfig({
   resolve: { conditions },
-  // The global setup is loaded in an environment of its own.
-  environments: { __vitest__: { resolve: { conditions } } },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     globalSetup: ['packages/testkit/src/global-setup.ts'],
     include: [
-      'packages/*/{src,test}/**/*.test.ts',
-      'services/*/{src,test}/**/*.test.ts',
+      'packages/*/{src,test}/**/*.test.{ts,tsx}',
+      'services/*/{src,test}/**/*.test.{ts,tsx}',
       'tests/**/*.test.ts',
       'infra/**/*.test.ts',
     ],
+    // Tests start whole systems of processes: more workers than this only make each other late.
+    maxWorkers: 2,
     testTimeout: 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: 90_000,
   },
 });

@@ -27,9 +27,9 @@ export function run(command, args, options = {}) {
 export async function ensureInstalled() {
   const wanted = dependencyFingerprint();
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted && existsSync(node)) return;
-  const { packageManager } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  process.stderr.write(`Installing dependencies (once) with ${packageManager} ...\n`);
-  await run('npx', ['-y', packageManager, 'install', '--frozen-lockfile', '--reporter=append-only'], {
+  const { config } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  process.stderr.write(`Installing dependencies (once) with ${config.pnpm} ...\n`);
+  await run('npx', ['-y', config.pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'], {
     // its progress is for the person who waits, its result is in node_modules
     stdio: ['ignore', 2, 2],
     env: { ...process.env, npm_config_loglevel: 'error' },

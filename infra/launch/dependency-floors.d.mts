@@ -1,0 +1,1 @@
+export function brokenFloors(workspace?: string, lockfile?: string): string[];

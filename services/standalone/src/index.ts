@@ -1,0 +1,2 @@
+export { loadStandaloneConfig, StandaloneConfig } from './config.ts';
+export { type Standalone, startStandalone } from './standalone.ts';
