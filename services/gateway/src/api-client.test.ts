@@ -40,7 +40,7 @@ it('refuses more calls at a time than are allowed, per gateway and per socket', 
   await Promise.allSettled(calls);
 });
 
-it('repeats a call once over a lost connection only where that can do no harm', async () => {
+it('repeats a call over a lost connection only where that can do no harm', async () => {
   let requests = 0;
   await serve((request, response) => {
     requests += 1;
@@ -56,6 +56,19 @@ it('repeats a call once over a lost connection only where that can do no harm', 
   requests = 0;
   await client.sendMessage(caller(), { conversationId: C, text: 'x', clientMessageId: 'mine' });
   expect(requests).toBe(2);
+});
+
+it('waits a moment for an api that is just being replaced, since nothing was sent yet', async () => {
+  const url = await serve(() => {});
+  const port = Number(new URL(url).port);
+  server.close();
+  setTimeout(() => {
+    server = createServer((_request, response) => response.end('{"success":true,"data":{"_id":"m1"}}')).listen(
+      port,
+      '127.0.0.1',
+    );
+  }, 50);
+  expect(await client.sendMessage(caller(), { conversationId: C, text: 'x' })).toEqual({ _id: 'm1' });
 });
 
 it.each([

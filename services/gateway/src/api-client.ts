@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ChatError,
   type ErrorCode,
@@ -82,10 +83,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     inFlight += 1;
     caller.apiCalls.inFlight += 1;
     try {
-      return await attempt(caller, call, signal).catch((error: unknown) => {
-        if (error instanceof ChatError || !call.repeatable || signal.aborted) throw error;
-        return attempt(caller, call, signal);
-      });
+      return await attemptAgain(() => attempt(caller, call, signal), call, signal);
     } catch (error) {
       if (error instanceof ChatError) throw error;
       throw new ChatError('UNAVAILABLE', { retryAfter: 1, cause: error });
@@ -111,6 +109,25 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     },
     close: () => pool.destroy(),
   };
+}
+
+/** Pauses before further tries, milliseconds: an api that is being replaced listens again soon. */
+const RETRY_PAUSES_MS = [0, 100, 300];
+/** Failures before anything was sent. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** Tries again after a failure of the connection where that can do no harm: nothing was sent, or the call may be repeated. */
+async function attemptAgain(attempt: () => Promise<unknown>, call: Call, signal: AbortSignal): Promise<unknown> {
+  for (const pauseMs of RETRY_PAUSES_MS) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const harmless = call.repeatable || NOT_SENT.has((error as { code?: string }).code ?? '');
+      if (error instanceof ChatError || !harmless || signal.aborted) throw error;
+    }
+    await sleep(pauseMs);
+  }
+  return attempt();
 }
 
 /** @returns `data` of a success. @throws ChatError with the api's own code, or UNAVAILABLE for what is no answer of the api */

@@ -19,19 +19,19 @@ export const socketVariables = {
   // Source: a half-open connection is found within 15 s, which is the sum of the two.
   PING_INTERVAL_MS: count('the milliseconds between two heartbeats of a socket', 8_000, 100),
   PING_TIMEOUT_MS: count('the milliseconds that a client has to answer a heartbeat', 6_000, 100),
-  // Source: orchestrators kill 30 s after SIGTERM; the rest is for closing.
+  // Source: orchestrators kill 30 s after SIGTERM; sends under way, receipts and closing may take 13 s of them.
   DRAIN_MS: Type.Integer({
     description: 'the milliseconds over which a gateway that shuts down sends its sockets away',
     minimum: 0,
-    maximum: 25_000,
+    maximum: 16_000,
     default: 15_000,
     examples: [15_000],
   }),
   // Source: a person with a handful of devices, each with a few open pages.
   MAX_SOCKETS_PER_USER: count('the sockets that one user may have on one gateway', 20),
   // Source: an office or a mobile carrier's NAT behind one address; an IPv6 /64 counts as one address.
-  MAX_SOCKETS_PER_ADDRESS: count('the sockets that one client address may have on one gateway', 2_000),
-  HANDSHAKES_PER_SECOND: count('the new connections per second from one client address', 100),
+  MAX_SOCKETS_PER_ADDRESS: count('the sockets that one client address may have on one gateway', 5_000),
+  HANDSHAKES_PER_SECOND: count('the new connections per second from one client address', 200),
   // Source: above the 4 events a second of a user who types, reads and sends at once, times five.
   EVENTS_PER_SECOND: count('the events per second of one socket, with bursts of three times that', 20),
   // Source: callers get a typed error within 5 s.

@@ -50,7 +50,7 @@ export interface GatewayStats {
 export interface Gateway {
   /** Opens the lease, then accepts sockets. @throws ChatError UNAVAILABLE without the bus; Error if the port is taken */
   start(): Promise<void>;
-  /** Stops accepting, sends the sockets away over DRAIN_MS, flushes, gives the lease back. Idempotent; within DRAIN_MS + 10 s. */
+  /** Stops accepting, sends the sockets away over DRAIN_MS, flushes, gives the lease back. Idempotent; within DRAIN_MS + 13 s. */
   close(): Promise<ShutdownResult>;
   /** The port that it listens on, once started. */
   readonly port: number;
@@ -113,7 +113,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   shutdown.add({
     name: 'send the sockets away',
     phase: 'drain',
-    deadlineMs: config.DRAIN_MS + 4_000,
+    deadlineMs: config.DRAIN_MS + 6_000,
     run: () => drainSockets({ io: clientSide.io, endSession: clientSide.endSession, drainMs: config.DRAIN_MS }),
   });
   shutdown.add({ name: 'close the bus side', phase: 'close', deadlineMs: 4_000, run: () => busSide.close() });

@@ -1,7 +1,19 @@
 import { eventually } from '@confab/testkit';
 import type { Socket } from 'socket.io-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connected, memoryBuses, next, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
+import {
+  CONVERSATION,
+  connected,
+  emit,
+  memoryBuses,
+  messageOf,
+  next,
+  reply,
+  startApiStandIn,
+  startGateway,
+  type TestGateway,
+  tokenOf,
+} from './start-gateway.ts';
 
 let test: TestGateway;
 afterEach(() => test.close());
@@ -100,7 +112,23 @@ describe('draining', () => {
     await successor.close();
   });
 
-  it('can be closed twice, and before it has started', async () => {
+  it('lets a send that is under way have its answer', async () => {
+    const standIn = await startApiStandIn(['ann']);
+    test = await startGateway({ config: { API_URL: standIn.url } });
+    const socket = await test.connect(tokenOf('ann'));
+    standIn.state.answer = (_request, response) => {
+      setTimeout(() => reply(response, 201, { success: true, data: messageOf() }), 500);
+      return true;
+    };
+    const ack = emit(socket, 'send:message', { conversationId: CONVERSATION, text: 'x' });
+    await eventually(() => expect(standIn.seen).toHaveLength(1));
+    const closing = test.gateway.close();
+    expect((await ack).success).toBe(true);
+    await closing;
+    await standIn.close();
+  });
+
+  it('can be closed twice', async () => {
     test = await startGateway();
     expect(await Promise.all([test.gateway.close(), test.gateway.close()])).toHaveLength(2);
   });
