@@ -1,5 +1,6 @@
 import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createProxyServer } from 'httpxy';
 
 /** A service behind the edge. */
@@ -51,8 +52,12 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     const headers = headersFor(request);
     proxy.web(request, response, { target: upstream.url, headers }).catch(() => unavailable(response));
   });
+  // The server forgets a connection once it is upgraded; we must not, or the end would wait for it.
+  const upgraded = new Set<Duplex>();
   server.on('upgrade', (request, socket, head) => {
     const upstream = pick(request);
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
     socket.on('error', () => socket.destroy());
     if (!upstream) return socket.destroy();
     const headers = headersFor(request);
@@ -69,7 +74,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     port,
     url: `http://127.0.0.1:${port}`,
     close: () =>
-      closeServer(server, () => {
+      closeServer(server, upgraded, () => {
         readiness.close();
         agent.destroy();
       }),
@@ -124,12 +129,13 @@ function listen(server: Server, { port, host = '127.0.0.1' }: EdgeOptions): Prom
   });
 }
 
-function closeServer(server: Server, release: () => void): Promise<void> {
+function closeServer(server: Server, upgraded: ReadonlySet<Duplex>, release: () => void): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => {
       release();
       resolve();
     });
     server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
   });
 }
