@@ -100,10 +100,8 @@ export class RedisConnection {
     this.#cluster = settings.cluster === true;
     this.#client = createClient(settings, role);
     this.#client.on('ready', () => this.#onReady(role));
-    this.#client.on('close', () => {
-      this.#resetting = false;
-    });
-    this.#client.on('error', (error: Error) => this.#onLost(role, error));
+    this.#client.on('close', () => this.#onClose(role));
+    this.#client.on('error', (error: Error) => this.#onLost(role, error.message));
   }
 
   get isReady(): boolean {
@@ -183,8 +181,15 @@ export class RedisConnection {
     this.#lost = false;
   }
 
-  #onLost(role: Role, error: Error): void {
-    if (!this.#lost) this.log.warn({ role, error: error.message }, 'the connection to Redis is lost; connecting again');
+  #onClose(role: Role): void {
+    const intended = this.#resetting || this.#closed;
+    this.#resetting = false;
+    if (!intended) this.#onLost(role, 'it was closed by the other side');
+  }
+
+  /** Once per outage, whether it shows as an error or as an end. */
+  #onLost(role: Role, reason: string): void {
+    if (!this.#lost) this.log.warn({ role, reason }, 'the connection to Redis is lost; connecting again');
     this.#lost = true;
   }
 }

@@ -86,7 +86,7 @@ test('a killed server fails commands at once, in flight or not, and is found aga
   await eventually(() => expect(connection.isReady).toBe(false));
   const after = await outcomeOf(setSomething(connection));
   expect(after.code).toBe('UNAVAILABLE');
-  expect(after.ms).toBeLessThan(50);
+  expect(after.ms).toBeLessThan(300);
   await server.restart();
   await eventually(() => setSomething(connection), 5_000);
   expect(lines.map((line) => line.message)).toEqual([
@@ -168,19 +168,19 @@ test('rate limits go on per process while Redis is away, say so once, and are sh
 test('a lease that nobody renews ends by itself; its users are reaped and due for a check', async () => {
   const { connection } = await connectTo(await privateRedis());
   const registry = new RedisPresenceRegistry(connection);
+  const openedAt = performance.now();
   const lease = new RedisGatewayLease(connection, { gatewayId: 'g', leaseMs: 600 });
   await lease.reincarnate([]);
   const user = uniqueUser('u');
   await lease.register(user);
   await registry.claimOnline(user);
-  const frozenAt = performance.now();
   const reaped = await eventually(async () => {
     const found = await registry.reapExpired();
     expect(found).not.toEqual([]);
     return found;
   }, 3_000);
-  expect(performance.now() - frozenAt).toBeGreaterThan(400);
-  expect(performance.now() - frozenAt).toBeLessThan(1_500);
+  expect(performance.now() - openedAt).toBeGreaterThan(590);
+  expect(performance.now() - openedAt).toBeLessThan(2_500);
   expect(reaped).toEqual([{ instance: lease.instance, userIds: [user] }]);
   expect(await lease.renew()).toBe(false);
   expect(await registry.dueOfflineChecks(Date.now() + 1_000, 10)).toEqual([user]);
@@ -226,6 +226,17 @@ test('a reincarnation that Redis did not finish is not kept up', async () => {
   await server.restart();
   await connection.ready(5_000);
   expect(await lease.renew()).toBe(false);
+});
+
+test('a lease whose users are not all registered is not kept up, though Redis has it', async () => {
+  const { connection } = await connectTo(await privateRedis());
+  const lease = new RedisGatewayLease(connection, { gatewayId: 'g' });
+  await connection.run((client) => client.set(connection.keys.userInstances('broken'), 'not a set'));
+  await expect(lease.reincarnate(['u', 'broken'])).rejects.toMatchObject({ name: 'ReplyError' });
+  expect(await new RedisPresenceRegistry(connection).liveAmong([lease.instance])).toEqual(new Set([lease.instance]));
+  expect(await lease.renew()).toBe(false);
+  await lease.reincarnate(['u']);
+  expect(await lease.renew()).toBe(true);
 });
 
 test('a worker that died between finding an instance and removing it leaves it for the next one', async () => {
