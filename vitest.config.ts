@@ -4,6 +4,8 @@ const conditions = ['confab-source', 'node', 'import', 'module', 'default'];
 
 export default defineConfig({
   resolve: { conditions },
+  // The global setup is loaded in an environment of its own.
+  environments: { __vitest__: { resolve: { conditions } } },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     globalSetup: ['packages/testkit/src/global-setup.ts'],
