@@ -6,5 +6,8 @@ import { promisify } from 'node:util';
 export default async function setup(): Promise<void> {
   const cwd = fileURLToPath(new URL('../../services/web', import.meta.url));
   const env = { ...process.env, NODE_ENV: 'production' };
-  await promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn'], { cwd, env });
+  await promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn'], {
+    cwd,
+    env,
+  });
 }

@@ -43,7 +43,7 @@ test('ticks go from one grey to two grey to two blue', async () => {
   const colour = () =>
     bubble(ana.page, 'Are you there?')
       .locator('.ticks')
-      .evaluate((e) => getComputedStyle(e).color);
+      .evaluate((e) => getComputedStyle(e).backgroundColor);
   const grey = await colour();
   await ben.page.locator('.conversation-row .badge').getByText('1').waitFor();
   await openConversation(ben.page, 'Ana Lima');

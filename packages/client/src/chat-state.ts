@@ -115,10 +115,6 @@ export class ChatState {
     this.messages.invalidate(conversationId);
   }
 
-  isLoading(conversationId: string): boolean {
-    return this.#loading.get(conversationId)?.active ?? false;
-  }
-
   changed(conversationId: string): void {
     this.messages.invalidate(conversationId);
     this.list.invalidate();

@@ -1,6 +1,7 @@
 import type { ClientEventName, ClientPayload, Conversation, Message, SyncResult } from '@confab/contracts';
 import { ChatState, type Presence } from './chat-state.ts';
 import { Connection, type ConnectionState } from './connection.ts';
+import type { ConversationState } from './conversation.ts';
 import { Emitter } from './emitter.ts';
 import { type ClientEnvironment, defaultEnvironment } from './environment.ts';
 import { ConfabError, toConfabError } from './error.ts';
@@ -49,6 +50,7 @@ export class ChatClient extends Emitter<ChatEvents> {
   readonly #typing: Topics<readonly string[]>;
   readonly #live: LiveEvents;
   readonly #opened = new Map<string, number>();
+  readonly #loads = new Map<string, Promise<void>>();
   readonly #connectionTopic: Derived<ConnectionState>;
   readonly #limitTopic: Derived<number>;
   #me: string | undefined;
@@ -169,10 +171,17 @@ export class ChatClient extends Emitter<ChatEvents> {
     };
   }
 
-  /** Loads one more page of older messages; does nothing while one is on its way or when there are none. */
-  async loadOlder(conversationId: string, limit = PAGE): Promise<void> {
+  /** Loads one more page of older messages, if there are any; while one is on its way, waits for that one. */
+  loadOlder(conversationId: string, limit = PAGE): Promise<void> {
     const state = this.#state.conversations.get(conversationId);
-    if (!state || state.complete || this.#state.isLoading(conversationId)) return;
+    if (!state || state.complete) return Promise.resolve();
+    const loading = this.#loads.get(conversationId) ?? this.#loadPage(state, limit);
+    this.#loads.set(conversationId, loading);
+    return loading.finally(() => this.#loads.delete(conversationId));
+  }
+
+  async #loadPage(state: ConversationState, limit: number): Promise<void> {
+    const { id: conversationId } = state;
     const before = state.timeline.low;
     this.#state.setLoading(conversationId, true);
     try {

@@ -44,7 +44,7 @@ export function conversation(seq: number, fields: Partial<Conversation> = {}): C
     unreadCount: 0,
     readSeq: 0,
     lastMessage: null,
-    lastMessageAt: null,
+    lastMessageAt: at,
     createdAt: at,
     updatedAt: at,
     ...fields,

@@ -30,7 +30,7 @@ export function useFeedKeys(
       event.preventDefault();
       return;
     }
-    const from = row ? items.findIndex((item) => item.key === row.dataset.key) : rows.lastVisible + 1;
+    const from = row ? items.findIndex((item) => item.key === row.dataset.key) : rows.lastVisible() + 1;
     const to = destination(event.key, from, items);
     if (to === undefined) return;
     event.preventDefault();

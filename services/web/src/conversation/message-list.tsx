@@ -1,11 +1,12 @@
 import { type ChatConversation, type ChatMessage, useChat, useMessages } from '@confab/client/react';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useEffect, useMemo, useRef } from 'react';
 import { Announcer } from './announcer.tsx';
 import { DayLine, NewLine } from './day-line.tsx';
 import { EndButton } from './end-button.tsx';
 import { useFeedKeys } from './feed-keys.ts';
 import { MessageRow } from './message-row.tsx';
 import { estimateHeight, type TimelineItem, timelineItems } from './timeline-items.ts';
+import { useJump } from './use-jump.ts';
 import { useReading } from './use-reading.ts';
 import { useVirtualRows } from './use-virtual-rows.ts';
 
@@ -25,32 +26,20 @@ export function MessageList({ conversation, onReply }: MessageListProps) {
   const chat = useChat();
   const firstNew = useFirstNew(messages, conversation.unreadCount);
   const items = useMemo(() => timelineItems(messages, firstNew), [messages, firstNew]);
-  const rows = useVirtualRows({ items, estimate: estimateHeight, holds });
+  const seen = useRef(() => {});
+  const onSeen = useCallback(() => seen.current(), []);
+  const rows = useVirtualRows({ items, estimate: estimateHeight, holds, onSeen });
   const { range, scrollTo } = rows;
-  const [flashed, setFlashed] = useState<string>();
 
   useEffect(() => {
     if (range.start < EARLY && hasOlder && !loading && !error && messages.length > 0) void loadOlder();
   }, [range.start, hasOlder, loading, error, messages.length, loadOlder]);
 
-  useReading(items, rows.lastVisible, markRead);
+  useReading(items, rows, markRead, seen);
   useOpenAtNew(firstNew, items, scrollTo);
   const onKeyDown = useFeedKeys(rows, items);
 
-  const jump = useCallback(
-    async (target: ChatMessage) => {
-      if (target.seq === undefined || !(await loadThrough(target.seq))) return;
-      // The line is there after React has rendered what was loaded.
-      setFlashed(target.key);
-    },
-    [loadThrough],
-  );
-  useEffect(() => {
-    if (flashed === undefined) return;
-    scrollTo(flashed, 0.4);
-    const timer = setTimeout(() => setFlashed(undefined), 1_600);
-    return () => clearTimeout(timer);
-  }, [flashed, scrollTo]);
+  const { flashed, jump } = useJump(items, loadThrough, scrollTo);
 
   const setSize = hasOlder ? -1 : messages.length;
   return (
@@ -105,12 +94,12 @@ interface LineProps {
   onJump: (message: ChatMessage) => void;
 }
 
-function Line({ item, ...rest }: LineProps) {
+const Line = memo(function Line({ item, ...rest }: LineProps) {
   if (item.kind === 'day') return <DayLine itemKey={item.key} label={item.label} />;
   if (item.kind === 'new') return <NewLine itemKey={item.key} />;
   const { message, startsGroup, endsGroup } = item;
   return <MessageRow message={message} startsGroup={startsGroup} endsGroup={endsGroup} {...rest} />;
-}
+});
 
 function OlderState({ loading, failed, onRetry }: { loading: boolean; failed: boolean; onRetry: () => void }) {
   if (failed)
@@ -143,7 +132,7 @@ function useFirstNew(messages: readonly ChatMessage[], unreadCount: number): str
 function useOpenAtNew(
   firstNew: string | undefined,
   items: readonly TimelineItem[],
-  scrollTo: (key: string, place: number) => void,
+  scrollTo: (key: string, place: number) => boolean,
 ): void {
   const done = useRef(false);
   useEffect(() => {

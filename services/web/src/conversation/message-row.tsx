@@ -2,7 +2,7 @@ import type { ChatMessage } from '@confab/client/react';
 import { memo, useState } from 'react';
 import { Avatar } from '../shell/avatar.tsx';
 import { fullTimeOf } from '../shell/dates.ts';
-import { MoreIcon, ReplyIcon } from '../shell/icons.tsx';
+import { ReplyIcon } from '../shell/icons.tsx';
 import { Bubble } from './bubble.tsx';
 import { FailedNote } from './failed-note.tsx';
 import { MessageMenu } from './message-menu.tsx';
@@ -22,6 +22,7 @@ interface MessageRowProps {
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const { message, startsGroup, endsGroup, position, setSize, flashed, isGroup, onReply, onJump } = props;
   const { own, sender } = message;
+  const [near, setNear] = useState(false);
   const className = [
     'message-row',
     own ? 'own' : 'theirs',
@@ -35,6 +36,8 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
       data-key={message.key}
       data-seq={message.seq}
       tabIndex={-1}
+      onPointerEnter={(event) => setNear(event.pointerType === 'mouse')}
+      onPointerLeave={() => setNear(false)}
       aria-posinset={position}
       aria-setsize={setSize}
       aria-label={`${own ? 'You' : sender.name}, ${fullTimeOf(message.createdAt)}`}
@@ -49,23 +52,24 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         <Bubble message={message} onJump={onJump} />
         {message.state === 'failed' && <FailedNote message={message} />}
       </div>
-      {message.id !== undefined && !message.deleted && <MessageActions message={message} onReply={onReply} />}
+      {message.id !== undefined && !message.deleted && (
+        <MessageActions message={message} near={near} onReply={onReply} />
+      )}
     </article>
   );
 });
 
-function MessageActions({ message, onReply }: { message: ChatMessage; onReply: (message: ChatMessage) => void }) {
+interface MessageActionsProps {
+  message: ChatMessage;
+  near: boolean;
+  onReply: (message: ChatMessage) => void;
+}
+
+/** The menu's button is always there, for everybody who does not point; the quick one only where somebody does. */
+function MessageActions({ message, near, onReply }: MessageActionsProps) {
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   return (
     <div className="message-actions">
-      <button
-        type="button"
-        className="icon-button icon-button-small message-reply"
-        onClick={() => onReply(message)}
-        aria-label="Reply"
-      >
-        <ReplyIcon size={18} />
-      </button>
       <button
         type="button"
         className="icon-button icon-button-small message-more"
@@ -73,9 +77,17 @@ function MessageActions({ message, onReply }: { message: ChatMessage; onReply: (
         aria-expanded={anchor !== null}
         aria-label="More about this message"
         onClick={(event) => setAnchor(event.currentTarget)}
-      >
-        <MoreIcon size={18} />
-      </button>
+      />
+      {near && (
+        <button
+          type="button"
+          className="icon-button icon-button-small message-reply"
+          onClick={() => onReply(message)}
+          aria-label="Reply"
+        >
+          <ReplyIcon size={18} />
+        </button>
+      )}
       {anchor && <MessageMenu message={message} anchor={anchor} onReply={onReply} onClose={() => setAnchor(null)} />}
     </div>
   );

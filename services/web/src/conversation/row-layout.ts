@@ -2,14 +2,19 @@ export interface LayoutItem {
   key: string;
 }
 
-/** Where each line of a list is, by the heights that were measured, and by estimates for lines never shown. */
+/**
+ * Where each line of a list is, by the heights that were measured, and by estimates for lines never shown. Asked at every frame of a
+ * scroll: what one measurement costs does not grow with the lines above it, and is one addition for each below.
+ */
 export class RowLayout<T extends LayoutItem> {
-  readonly #heights = new Map<string, number>();
+  readonly #measured = new Map<string, number>();
   readonly #estimate: (item: T) => number;
   #items: readonly T[] = [];
-  #offsets = new Float64Array(1);
   #index = new Map<string, number>();
-  #stale = false;
+  #heights = new Float64Array(0);
+  #offsets = new Float64Array(1);
+  /** Offsets after this line are out of date. */
+  #staleFrom = Number.POSITIVE_INFINITY;
 
   constructor(estimate: (item: T) => number) {
     this.#estimate = estimate;
@@ -23,21 +28,21 @@ export class RowLayout<T extends LayoutItem> {
     if (items === this.#items) return;
     this.#items = items;
     this.#index = new Map(items.map((item, at) => [item.key, at]));
-    this.#stale = true;
+    this.#readHeights();
   }
 
   /** Every line may have another height now: the width changed. */
   forgetHeights(): void {
-    this.#heights.clear();
-    this.#stale = true;
+    this.#measured.clear();
+    this.#readHeights();
   }
 
-  /** @returns whether that moves anything */
-  setHeight(key: string, height: number): boolean {
-    if (this.#heights.get(key) === height) return false;
-    this.#heights.set(key, height);
-    this.#stale = true;
-    return true;
+  setHeight(key: string, height: number): void {
+    const at = this.#index.get(key);
+    if (at === undefined || this.#measured.get(key) === height) return;
+    this.#measured.set(key, height);
+    this.#heights[at] = height;
+    this.#staleFrom = Math.min(this.#staleFrom, at);
   }
 
   indexOf(key: string): number | undefined {
@@ -67,14 +72,19 @@ export class RowLayout<T extends LayoutItem> {
     return Math.max(0, low);
   }
 
+  #readHeights(): void {
+    this.#heights = Float64Array.from(this.#items, (item) => this.#measured.get(item.key) ?? this.#estimate(item));
+    this.#offsets = new Float64Array(this.#items.length + 1);
+    this.#staleFrom = 0;
+  }
+
   #refresh(): void {
-    if (!this.#stale) return;
-    this.#stale = false;
-    const offsets = new Float64Array(this.#items.length + 1);
-    this.#items.forEach((item, index) => {
-      const height = this.#heights.get(item.key) ?? this.#estimate(item);
-      offsets[index + 1] = (offsets[index] ?? 0) + height;
-    });
-    this.#offsets = offsets;
+    if (this.#staleFrom === Number.POSITIVE_INFINITY) return;
+    let offset = this.#offsets[this.#staleFrom] ?? 0;
+    for (let at = this.#staleFrom; at < this.#heights.length; at++) {
+      offset += this.#heights[at] ?? 0;
+      this.#offsets[at + 1] = offset;
+    }
+    this.#staleFrom = Number.POSITIVE_INFINITY;
   }
 }

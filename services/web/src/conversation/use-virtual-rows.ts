@@ -24,16 +24,13 @@ export interface VirtualRows {
   scroller: RefObject<HTMLDivElement | null>;
   inner: RefObject<HTMLDivElement | null>;
   range: Range;
-  /** Pixels above the first line of the range. */
-  before: number;
-  total: number;
   atEnd: boolean;
-  /** Index of the lowest line that can be seen. */
-  lastVisible: number;
+  /** Index of the lowest line that can be seen; -1 if there is none. Asked for, not told: it changes at every frame of a scroll. */
+  lastVisible: () => number;
   onScroll: () => void;
   scrollToEnd: () => void;
-  /** Brings a line into view. @param place 0: at the upper edge; 0.5: in the middle */
-  scrollTo: (key: string, place: number) => void;
+  /** Brings a line into view. @param place 0: at the upper edge; 0.5: in the middle. @returns false if there is no such line */
+  scrollTo: (key: string, place: number) => boolean;
 }
 
 interface VirtualRowsOptions<T extends LayoutItem> {
@@ -41,13 +38,16 @@ interface VirtualRowsOptions<T extends LayoutItem> {
   estimate: (item: T, width: number) => number;
   /** Whether a line keeps its place when others are added above it: separators move, messages stay. */
   holds: (item: T) => boolean;
+  /** After every change of what can be seen. */
+  onSeen?: () => void;
 }
 
 /**
  * Renders only the lines of a long list that can be seen. Lines may have any height, which is measured before it is painted. What is on the
  * screen stays where it is when lines above it are added, measured or change; at the end the list follows instead.
  */
-export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }: VirtualRowsOptions<T>): VirtualRows {
+export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions<T>): VirtualRows {
+  const { items, estimate, holds, onSeen } = options;
   const scroller = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
   const width = useRef(360);
@@ -56,7 +56,6 @@ export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }:
   const anchor = useRef<Anchor | undefined>(undefined);
   const [range, setRange] = useState<Range>(() => ({ start: Math.max(0, items.length - 30), end: items.length }));
   const [atEnd, setAtEnd] = useState(true);
-  const [lastVisible, setLastVisible] = useState(-1);
   const [, redraw] = useState(0);
 
   layout.setItems(items);
@@ -85,7 +84,12 @@ export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }:
   const note = useCallback(() => {
     const { scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
     setAtEnd(layout.total - scrollTop - clientHeight < AT_END);
-    setLastVisible(layout.items.length === 0 ? -1 : layout.at(scrollTop + clientHeight - 24));
+    onSeen?.();
+  }, [layout, onSeen]);
+
+  const lastVisible = useCallback(() => {
+    const { scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
+    return layout.items.length === 0 ? -1 : layout.at(scrollTop + clientHeight - 24);
   }, [layout]);
 
   const onScroll = useCallback(() => {
@@ -119,27 +123,24 @@ export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }:
     if (Math.abs(top - element.scrollTop) >= 1) element.scrollTop = top;
   }, [layout]);
 
-  const measure = useCallback((): boolean => {
-    let moved = false;
+  const measure = useCallback(() => {
     for (const row of inner.current?.children ?? []) {
       const { key } = (row as HTMLElement).dataset;
-      if (key !== undefined) moved = layout.setHeight(key, row.getBoundingClientRect().height) || moved;
+      if (key !== undefined) layout.setHeight(key, row.getBoundingClientRect().height);
     }
-    return moved;
   }, [layout]);
 
   // Before every paint: lines that are new have their true height, and what was on the screen is where it was.
   useLayoutEffect(() => {
-    const moved = measure();
-    const element = scroller.current;
-    if (element && inner.current) {
+    measure();
+    if (inner.current) {
       inner.current.style.transform = `translateY(${layout.offset(shown.start)}px)`;
       (inner.current.parentElement as HTMLElement).style.height = `${layout.total}px`;
     }
     restore();
     const next = wanted();
-    if (next.start !== shown.start || next.end !== shown.end) setRange(next);
-    else if (moved) redraw((count) => count + 1);
+    // What was measured moves the wish by a line or two: that can wait for the next scroll.
+    if (Math.abs(next.start - shown.start) > STEP || Math.abs(next.end - shown.end) > STEP) setRange(next);
     note();
   });
 
@@ -151,13 +152,13 @@ export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }:
         width.current = element.clientWidth;
         layout.forgetHeights();
       }
-      if (measure() || entries.some(({ target }) => target === element)) redraw((count) => count + 1);
+      redraw((count) => count + 1);
     });
     width.current = element.clientWidth;
     observer.observe(element);
     if (inner.current) observer.observe(inner.current);
     return () => observer.disconnect();
-  }, [layout, measure]);
+  }, [layout]);
 
   const scrollToEnd = useCallback(() => {
     follow.current = true;
@@ -168,7 +169,7 @@ export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }:
   const scrollTo = useCallback(
     (key: string, place: number) => {
       const element = scroller.current;
-      if (!element || layout.indexOf(key) === undefined) return;
+      if (!element || layout.indexOf(key) === undefined) return false;
       follow.current = false;
       anchor.current = { key, below: Math.round(element.clientHeight * place) };
       restore();
@@ -176,6 +177,7 @@ export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }:
       setRange(wanted());
       // The scroll event that follows would take another line for the anchor before this one was measured.
       anchor.current = kept;
+      return true;
     },
     [layout, restore, wanted],
   );
@@ -184,8 +186,6 @@ export function useVirtualRows<T extends LayoutItem>({ items, estimate, holds }:
     scroller,
     inner,
     range: shown,
-    before: layout.offset(shown.start),
-    total: layout.total,
     atEnd,
     lastVisible,
     onScroll,

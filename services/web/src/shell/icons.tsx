@@ -42,13 +42,6 @@ export const AttachIcon = icon(
 );
 export const CloseIcon = icon(<path d="M6 6l12 12M18 6L6 18" />);
 export const ReplyIcon = icon(<path d="M9 7L4 12l5 5M4.5 12H14a6 6 0 0 1 6 6v.5" />);
-export const MoreIcon = icon(
-  <g fill="currentColor" stroke="none">
-    <circle cx="12" cy="5.5" r="1.7" />
-    <circle cx="12" cy="12" r="1.7" />
-    <circle cx="12" cy="18.5" r="1.7" />
-  </g>,
-);
 export const CopyIcon = icon(
   <>
     <rect x="9" y="9" width="11" height="11" rx="2" />
@@ -58,18 +51,6 @@ export const CopyIcon = icon(
 export const TrashIcon = icon(<path d="M5 7h14M10 4h4M7 7l1 13h8l1-13M10.5 11v5.5M13.5 11v5.5" />);
 export const DownIcon = icon(<path d="M12 5v13M6 12.5l6 6 6-6" />);
 export const FileIcon = icon(<path d="M14 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8l-5-5ZM14 3v5h5" />);
-export const WarningIcon = icon(
-  <>
-    <circle cx="12" cy="12" r="8.5" />
-    <path d="M12 7.8v5M12 16.1v.1" />
-  </>,
-);
-export const ClockIcon = icon(
-  <>
-    <circle cx="12" cy="12" r="8" />
-    <path d="M12 7.5V12l3 2" />
-  </>,
-);
 export const ChatIcon = icon(
   <path d="M6 4.5h12A2.5 2.5 0 0 1 20.5 7v8a2.5 2.5 0 0 1-2.5 2.5h-5L8 21.5v-4H6A2.5 2.5 0 0 1 3.5 15V7A2.5 2.5 0 0 1 6 4.5Z" />,
 );
