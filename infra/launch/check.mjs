@@ -18,6 +18,7 @@ const STEPS = [
   ['types of the client SDK', tsc('packages/client/tsconfig.json')],
   ['types of the chat page', tsc('services/web/tsconfig.json')],
   ['types of the browser tests', tsc('tests/browser/tsconfig.json')],
+  ['types of the fault suite', tsc('tests/faults/tsconfig.json')],
 ];
 
 async function checkFloors() {

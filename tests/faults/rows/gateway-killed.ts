@@ -1,0 +1,121 @@
+import { eventually } from '@confab/testkit';
+import { missingDeliveries } from '../checks/delivery.ts';
+import type { StockClient } from '../clients/stock-client.ts';
+import { duration } from '../figures.ts';
+import { insist } from '../rest.ts';
+import type { Rig } from '../rig.ts';
+import type { FaultRow, Trial } from '../row.ts';
+import { type Crowd, gatherCrowd } from './idle-sockets.ts';
+import { MongoCommands } from './mongo-commands.ts';
+
+const GHOST_MS = 15_000;
+const BACK_MS = 30_000;
+const MONGO_FACTOR = 3;
+
+export const gatewayKilled: FaultRow = {
+  id: 4,
+  name: 'gateway killed',
+  injection: 'kill -9 of a gateway that holds 1,000 sockets (short: 300); every tenth user does not come back',
+  bar: 'B after reconnect; presence gone within 15 s',
+  times: { full: 3, short: 1 },
+  async run(trial) {
+    const { rig, times } = trial;
+    const figures: { goneMs: number; backMs: number }[] = [];
+    for (let round = 0; round < times; round++) figures.push(await killOnce(trial, round));
+    await rig.system.gateway[0]?.restart();
+    const goneMs = Math.max(...figures.map((figure) => figure.goneMs));
+    const backMs = Math.max(...figures.map((figure) => figure.backMs));
+    return {
+      injected: times,
+      figure: `ghosts gone after ${duration(goneMs)}, the others back with everything after ${duration(backMs)}`,
+      problems: goneMs > GHOST_MS ? [`a ghost was online for ${duration(goneMs)}`] : [],
+    };
+  },
+};
+
+async function killOnce(trial: Trial, round: number) {
+  const { rig, load, short } = trial;
+  const victim = rig.system.gateway[0];
+  if (!victim) throw new Error('there is no gateway');
+  if (!victim.running) await victim.restart();
+  const alone = rig.only(0);
+  const crowd = await gatherCrowd(rig, short ? 300 : 1_000, `crowd${round}`);
+  alone.release();
+  try {
+    const leavers = crowd.clients.filter((_, index) => index % 10 === 0);
+    const stayers = crowd.clients.filter((_, index) => index % 10 !== 0);
+    for (const client of leavers) client.socket.io.reconnection(false);
+    await victim.kill();
+    const killedAt = performance.now();
+    // Said while nobody of them is connected: it must reach them after their return.
+    const [group] = crowd.groups;
+    const messageId = group && (await load.sendByRest(group.members[1] ?? '', group.id, 'while you were away'));
+    const back = eventually(
+      () => stayers.every(({ connected }) => connected) && knows(stayers, group?.members ?? [], messageId),
+      60_000,
+    ).then(() => performance.now() - killedAt);
+    const gone = ghostsGone(rig, crowd).then(() => performance.now() - killedAt);
+    const [backMs, goneMs] = await Promise.all([back, gone]);
+    await eventually(() => missingDeliveries(load).length === 0, 20_000);
+    return { backMs, goneMs };
+  } finally {
+    crowd.close();
+  }
+}
+
+const knows = (clients: readonly StockClient[], members: readonly string[], messageId: string | undefined): boolean =>
+  messageId !== undefined &&
+  clients.filter(({ userId }) => members.includes(userId)).every(({ known }) => known.has(messageId));
+
+/** Waits until those who left (the first of each group) are shown as offline to a member of their group. */
+async function ghostsGone(rig: Rig, { groups }: Crowd): Promise<void> {
+  for (const { members } of groups) {
+    const [leaver, witness = ''] = members;
+    await eventually(
+      async () => {
+        const list = (await insist(rig.caller(witness), 'GET', '/api/chat/conversations')).data;
+        const shown = list[0].participants.find(({ _id }: { _id: string }) => _id === leaver);
+        return shown.isOnline === false;
+      },
+      40_000,
+      200,
+    );
+  }
+}
+
+export const stampede: FaultRow = {
+  id: 27,
+  name: 'stampede',
+  injection: 'kill -9 of a gateway that holds 2,000 sockets (short: 400), all of which come back at once',
+  bar: 'all back within 30 s; MongoDB load at most 3x',
+  times: { full: 1, short: 1 },
+  proxies: { mongo: true },
+  load: { groups: 3, members: 4, rate: 40 },
+  async run(trial) {
+    const { rig, short } = trial;
+    const victim = rig.system.gateway[0];
+    if (!victim || !rig.mongoProxy) throw new Error('there is no gateway, or no proxy');
+    const alone = rig.only(0);
+    const crowd = await gatherCrowd(rig, short ? 400 : 2_000, 'herd');
+    alone.release();
+    const commands = new MongoCommands(rig.mongoProxy);
+    try {
+      const before = await commands.perSecond(10_000);
+      await victim.kill();
+      const killedAt = performance.now();
+      const during = commands.begin();
+      await eventually(() => crowd.clients.every(({ connected }) => connected), 90_000, 50);
+      const backMs = performance.now() - killedAt;
+      const rate = during.perSecond();
+      const problems: string[] = [];
+      if (backMs > BACK_MS) problems.push(`the last one was back after ${duration(backMs)}`);
+      if (rate > MONGO_FACTOR * before) problems.push(`MongoDB load rose to ${(rate / before).toFixed(1)}x`);
+      const figure = `${crowd.clients.length} back after ${duration(backMs)}; ${Math.round(before)} MongoDB commands/s before, ${Math.round(rate)} meanwhile (${(rate / before).toFixed(1)}x)`;
+      await victim.restart();
+      return { injected: 1, figure, problems };
+    } finally {
+      commands.close();
+      crowd.close();
+    }
+  },
+};
