@@ -18,6 +18,7 @@ export async function finishChanges(ctx: Pick<ChatContext, 'store' | 'clock'>): 
   ]);
   let finished = 0;
   for (const message of messages) {
+    if (message.deletedForEveryone) await ctx.store.media.condemn(message.id, new Date(ctx.clock.now()));
     for (const mark of message.tokens) {
       await stampChange(ctx, message, mark);
       finished++;

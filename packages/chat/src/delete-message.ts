@@ -36,6 +36,9 @@ async function deleteForEveryone(
   const now = new Date(ctx.clock.now());
   const mark = changeMark(now, ctx.ids.token());
   if (!(await ctx.store.messages.deleteForEveryone(message.id, mark, now))) return;
+  // Before the stamp: after a crash in between, the mark brings the change finisher here.
+  await ctx.atStep?.('media-condemned');
+  if (message.media.some((item) => item.mediaId !== undefined)) await ctx.store.media.condemn(message.id, now);
   const changeSeq = await stampChange(ctx, message, mark);
   const emptied = previewOf({ ...message, text: null, deletedAt: now });
   await ctx.store.conversations.replacePreview(conversation.id, message.id, emptied);

@@ -3,6 +3,7 @@ import { conversationFor, messageFor } from './access.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
 import { usersById } from './profiles.ts';
+import { viewMedia } from './view-media.ts';
 import { messageView, watermarksOf } from './views.ts';
 
 export interface HistoryRequest {
@@ -63,7 +64,7 @@ export async function getMessage(ctx: ChatContext, userId: string, messageId: st
 }
 
 export async function describeMessages(
-  ctx: Pick<ChatContext, 'store'>,
+  ctx: Pick<ChatContext, 'store' | 'media' | 'clock'>,
   conversation: StoredConversation,
   members: readonly StoredMembership[],
   messages: readonly StoredMessage[],
@@ -73,7 +74,9 @@ export async function describeMessages(
     messages.map((m) => m.senderId),
   );
   const marks = watermarksOf(conversation.participants, members);
-  return messages.map((m) => messageView(m, users.get(m.senderId), marks.statusOf(m)));
+  return Promise.all(
+    messages.map(async (m) => messageView(m, users.get(m.senderId), marks.statusOf(m), await viewMedia(ctx, m.media))),
+  );
 }
 
 interface Fetched {

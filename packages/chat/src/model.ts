@@ -1,4 +1,4 @@
-import type { MediaItem, MessageType, UserProfile } from '@confab/contracts';
+import type { MediaKind, MessageType, UserProfile } from '@confab/contracts';
 
 /** The newest message of a conversation as the conversation keeps it. */
 export interface StoredPreview {
@@ -43,6 +43,22 @@ export interface StoredMembership {
   changing: boolean;
 }
 
+/** Media as a message keeps it: an upload by its id with what is known of it, or a URL that the sender named. */
+export interface StoredMediaItem {
+  url?: string;
+  mediaId?: string;
+  type: MediaKind;
+  filename?: string;
+  size?: number;
+  contentType?: string;
+  width?: number;
+  height?: number;
+  placeholder?: string;
+  duration?: number;
+  /** The upload has a thumbnail. */
+  thumbnail?: boolean;
+}
+
 export interface StoredMessage {
   id: string;
   conversationId: string;
@@ -51,7 +67,7 @@ export interface StoredMessage {
   senderId: string;
   clientMessageId: string | null;
   text: string | null;
-  media: MediaItem[];
+  media: StoredMediaItem[];
   messageType: MessageType;
   replyTo: string | null;
   deletedAt: Date | null;

@@ -2,7 +2,7 @@ import type { ChatContext } from './context.ts';
 import type { Ids, Log } from './ports/environment.ts';
 import type { ChatStore, MessageRepository } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
-import { publishMessage } from './publish.ts';
+import { newMessageView, publishMessage } from './publish.ts';
 
 /** Milliseconds that cleared marks are collected before one write. Far below the 2 s after which the relay would republish. */
 const FLUSH_MS = 25;
@@ -58,7 +58,7 @@ const RELAY_BATCH = 500;
  * @throws ChatError UNAVAILABLE while the store or the bus is away; what is left comes with the next run
  */
 export async function relayOutbox(
-  ctx: Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'clock'> & { ids: Pick<Ids, 'token'> },
+  ctx: Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'clock' | 'media'> & { ids: Pick<Ids, 'token'> },
 ): Promise<number> {
   const due = await ctx.store.messages.findUnpublished(new Date(ctx.clock.now() - RELAY_AFTER_MS), RELAY_BATCH);
   if (due.length === 0) return 0;
@@ -73,12 +73,11 @@ export async function relayOutbox(
   const traceId = ctx.ids.token();
   // in seq order per conversation: `due` is sorted by time of creation
   for (const message of due) {
-    const to = {
+    const view = await newMessageView(ctx, message, senders.get(message.senderId));
+    await publishMessage(ctx, message, view, {
       participants: participants.get(message.conversationId) ?? [],
-      sender: senders.get(message.senderId),
       traceId,
-    };
-    await publishMessage(ctx, message, to);
+    });
   }
   await ctx.store.messages.clearUnpublished(due.map((m) => m.id));
   return due.length;

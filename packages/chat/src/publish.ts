@@ -1,7 +1,14 @@
-import { type FeedEvent, type ServerEventName, type ServerPayload, STREAM_VERSION } from '@confab/contracts';
+import {
+  type FeedEvent,
+  type Message,
+  type ServerEventName,
+  type ServerPayload,
+  STREAM_VERSION,
+} from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import type { StoredMessage, StoredUser } from './model.ts';
 import type { OutboundEvent } from './ports/bus.ts';
+import { type SigningContext, viewMedia } from './view-media.ts';
 import { messageView } from './views.ts';
 
 /** A socket event with its payload encoded, once, for all sockets that it will reach. */
@@ -14,14 +21,10 @@ export function outbound<E extends ServerEventName>(
 }
 
 /** The `new:message` event. Its id is the message's: a re-send by the relay has the same one. */
-export function newMessageEvent(
-  message: StoredMessage,
-  sender: StoredUser | undefined,
-  traceId: string,
-): OutboundEvent {
+export function newMessageEvent(message: StoredMessage, view: Message, traceId: string): OutboundEvent {
   return outbound(
     'new:message',
-    { message: messageView(message, sender, 'sent') },
+    { message: view },
     {
       id: message.id,
       traceId,
@@ -40,6 +43,15 @@ export function feedEvent(
   return { v: STREAM_VERSION, type, ...fields };
 }
 
+/** A new message as everybody gets it: its media are signed at this moment, once for all participants. */
+export async function newMessageView(
+  ctx: SigningContext,
+  message: StoredMessage,
+  sender: StoredUser | undefined,
+): Promise<Message> {
+  return messageView(message, sender, 'sent', await viewMedia(ctx, message.media));
+}
+
 /**
  * Tells the participants' gateways and the feed of a stored message.
  * @throws ChatError UNAVAILABLE if the bus is away: the message stays in the outbox then
@@ -47,13 +59,14 @@ export function feedEvent(
 export async function publishMessage(
   ctx: Pick<ChatContext, 'publisher' | 'feed'>,
   message: StoredMessage,
-  to: { participants: readonly string[]; sender: StoredUser | undefined; traceId: string },
+  view: Message,
+  to: { participants: readonly string[]; traceId: string },
 ): Promise<void> {
   const { id, conversationId, senderId, seq } = message;
   const at = message.createdAt.getTime();
   const data = { messageId: id, senderId, seq, participants: to.participants, messageType: message.messageType };
   await Promise.all([
-    ctx.publisher.publish(newMessageEvent(message, to.sender, to.traceId), to.participants),
+    ctx.publisher.publish(newMessageEvent(message, view, to.traceId), to.participants),
     ctx.feed.append(feedEvent('message.created', { id, at, traceId: to.traceId, conversationId, data })),
   ]);
 }

@@ -1,9 +1,12 @@
 import { ChatError, type Message, type SendMessageBody } from '@confab/contracts';
+import { conversationFor } from './access.ts';
+import { type Attachment, attachMedia } from './attach-media.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMessage } from './model.ts';
 import type { PublishedMarks } from './outbox.ts';
 import { usersById } from './profiles.ts';
-import { publishMessage } from './publish.ts';
+import { newMessageView, publishMessage } from './publish.ts';
+import { viewMedia } from './view-media.ts';
 import { messageView, watermarksOf } from './views.ts';
 import { voidSeq } from './voids.ts';
 
@@ -31,19 +34,58 @@ export async function sendMessage(
   await takeMessageBudget(ctx, senderId, body);
   if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
 
-  const { message, conversation, original } = await store(ctx, draft(ctx, senderId, body));
+  const message = draft(ctx, senderId, body);
+  const attached = await attachOrFindOriginal(ctx, message, body);
+  if ('original' in attached) return describe(ctx, attached.original);
+  message.media = attached.items;
+  const { conversation, original } = await storeWith(ctx, message, attached);
   if (original) return describe(ctx, original, conversation);
 
   await ctx.atStep?.('message-stored');
   const sender = (await usersById(ctx.store.users, [senderId])).get(senderId);
+  const view = await newMessageView(ctx, message, sender);
   try {
-    await publishMessage(ctx, message, { participants: conversation.participants, sender, traceId });
+    await publishMessage(ctx, message, view, { participants: conversation.participants, traceId });
     ctx.published.add(message.id);
   } catch (error) {
     // Stored is sent: the mark `unpublished` stays, and the relay delivers it once the bus is back.
     ctx.log.warn({ err: error, traceId, messageId: message.id }, 'message stored but not published; left to the relay');
   }
-  return messageView(message, sender, 'sent');
+  return view;
+}
+
+/**
+ * The media of the message. A retry whose first try was stored, and its upload since deleted with it, is answered with that message.
+ * @throws ChatError as attachMedia
+ */
+async function attachOrFindOriginal(
+  ctx: ChatContext,
+  message: StoredMessage,
+  body: SendMessageBody,
+): Promise<Attachment | { original: StoredMessage }> {
+  const { id: messageId, senderId, conversationId, clientMessageId } = message;
+  try {
+    const request = { messageId, senderId, conversationId, clientMessageId, media: body.media ?? [] };
+    return await attachMedia(ctx, request);
+  } catch (error) {
+    if (clientMessageId === null || !(error instanceof ChatError) || error.code !== 'NOT_FOUND') throw error;
+    const original = await ctx.store.messages.findByClientId(conversationId, senderId, clientMessageId);
+    if (!original) throw error;
+    return { original };
+  }
+}
+
+/** Stores the message; what it claimed is given back where it is certain that it was not stored. */
+async function storeWith(ctx: ChatContext, message: StoredMessage, attached: Attachment): Promise<Stored> {
+  await ctx.atStep?.('media-claimed');
+  try {
+    const stored = await store(ctx, message);
+    if (stored.original) await attached.release();
+    return stored;
+  } catch (error) {
+    if (error instanceof ChatError && error.code === 'NOT_FOUND') await attached.release();
+    throw error;
+  }
 }
 
 function checkContent(body: SendMessageBody): void {
@@ -88,7 +130,7 @@ function draft(ctx: ChatContext, senderId: string, body: SendMessageBody): Store
     senderId,
     clientMessageId: body.clientMessageId ?? null,
     text: body.text ?? null,
-    media: body.media ?? [],
+    media: [],
     messageType: body.messageType ?? body.media?.[0]?.type ?? 'text',
     replyTo: body.replyTo ?? null,
     deletedAt: null,
@@ -123,14 +165,17 @@ async function store(ctx: ChatContext, message: StoredMessage): Promise<Stored> 
   throw new ChatError('UNAVAILABLE', { retryAfter: 1, reason: 'the sequence moved on too fast' });
 }
 
-async function describe(ctx: ChatContext, message: StoredMessage, conversation: StoredConversation): Promise<Message> {
-  const [users, rows] = await Promise.all([
+async function describe(ctx: ChatContext, message: StoredMessage, known?: StoredConversation): Promise<Message> {
+  const conversation = known ?? (await conversationFor(ctx, message.senderId, message.conversationId));
+  const [users, rows, media] = await Promise.all([
     usersById(ctx.store.users, [message.senderId]),
     ctx.store.memberships.ofConversations([message.conversationId]),
+    viewMedia(ctx, message.media),
   ]);
   return messageView(
     message,
     users.get(message.senderId),
     watermarksOf(conversation.participants, rows).statusOf(message),
+    media,
   );
 }

@@ -1,4 +1,12 @@
-import type { Conversation, Message, MessagePreview, MessageStatus, Participant, Sender } from '@confab/contracts';
+import type {
+  Conversation,
+  MediaItem,
+  Message,
+  MessagePreview,
+  MessageStatus,
+  Participant,
+  Sender,
+} from '@confab/contracts';
 import type { StoredConversation, StoredMembership, StoredMessage, StoredPreview, StoredUser } from './model.ts';
 
 /** What the watermarks of a conversation say, ready to ask per message. */
@@ -54,7 +62,13 @@ export function participantView(id: string, user: StoredUser | undefined, isOnli
   return { ...senderView(id, user), isOnline, lastSeen: user?.lastSeen ?? null };
 }
 
-export function messageView(message: StoredMessage, sender: StoredUser | undefined, status: MessageStatus): Message {
+/** @param media as `viewMedia` signed it */
+export function messageView(
+  message: StoredMessage,
+  sender: StoredUser | undefined,
+  status: MessageStatus,
+  media: MediaItem[],
+): Message {
   return {
     _id: message.id,
     conversationId: message.conversationId,
@@ -63,7 +77,7 @@ export function messageView(message: StoredMessage, sender: StoredUser | undefin
     senderId: senderView(message.senderId, sender),
     ...(message.clientMessageId !== null && { clientMessageId: message.clientMessageId }),
     text: message.text,
-    media: message.media,
+    media,
     messageType: message.messageType,
     status,
     replyTo: message.replyTo,

@@ -5,6 +5,7 @@ import {
   ConversationId,
   MessageId,
   Nullable,
+  ObjectIdString,
   Seq,
   Strict,
   Text,
@@ -28,13 +29,37 @@ export const HttpUrl = Type.String({
   description: 'An http or https URL',
 });
 
-/** A media item as a client sends it and as readers get it. */
-export const MediaItem = Strict(
+/** An id that `createUpload` gave. */
+export const MediaId = ObjectIdString;
+
+/** A media item as a client sends it: either an upload by its `mediaId`, or something that is elsewhere already by its `url`. */
+export const MediaInput = Strict(
   {
-    url: HttpUrl,
+    mediaId: Type.Optional(MediaId),
+    url: Type.Optional(HttpUrl),
     type: MediaKind,
     filename: Type.Optional(Text(limits.filenameLength)),
     size: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.mediaSize, description: 'Bytes' })),
+  },
+  { title: 'MediaInput' },
+);
+
+const SignedUrl = Type.String({ description: 'Of an upload: signed for this reply, dead at `expiresAt`' });
+
+/** A media item as readers get it. What goes beyond the guide is there for uploads only. */
+export const MediaItem = Strict(
+  {
+    url: SignedUrl,
+    type: MediaKind,
+    filename: Type.Optional(Text(limits.filenameLength)),
+    size: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.mediaSize, description: 'Bytes' })),
+    mediaId: Type.Optional(MediaId),
+    expiresAt: Type.Optional(Type.String({ description: 'When `url` dies: fetch the message again for a new one' })),
+    width: Type.Optional(Type.Integer({ minimum: 1, description: 'Pixels, as the image is shown' })),
+    height: Type.Optional(Type.Integer({ minimum: 1 })),
+    placeholder: Type.Optional(Type.String({ description: 'ThumbHash of an image, base64' })),
+    duration: Type.Optional(Type.Number({ minimum: 0, description: 'Seconds' })),
+    thumbnailUrl: Type.Optional(SignedUrl),
   },
   { title: 'MediaItem' },
 );
@@ -130,6 +155,7 @@ export const Conversation = Type.Object(
 /** How far one member has received and read a conversation. Both only grow. */
 export const Watermark = Type.Object({ userId: UserId, deliveredSeq: Seq, readSeq: Seq }, { title: 'Watermark' });
 
+export type MediaInput = Static<typeof MediaInput>;
 export type MediaItem = Static<typeof MediaItem>;
 export type MediaKind = Static<typeof MediaKind>;
 export type MessageType = Static<typeof MessageType>;

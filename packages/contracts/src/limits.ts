@@ -41,6 +41,14 @@ export const limits = {
   messagesPerMinute: 30,
   /** New conversations per hour and user (configurable). Source: the guide. */
   conversationsPerHour: 10,
+  /** Upload tickets per minute and user (configurable). Source: a message has at most 10 media items. */
+  uploadsPerMinute: 10,
+  /** Seconds that a signed media URL is good for (configurable). Source: long enough to play a video, short enough to forget. */
+  mediaLinkSeconds: 15 * 60,
+  /** Seconds that an upload ticket is good for (configurable). Source: 100 MB over 1 Mbit/s take 14 minutes. */
+  mediaTicketSeconds: 15 * 60,
+  /** Hours after which an upload that no message names is removed. Source: product limit. */
+  mediaUnusedHours: 24,
   /** Bytes of one REST body (configurable). Source: 10,000 characters of 4 bytes, JSON-escaped, with 10 media items. */
   bodyBytes: 256 * 1024,
   /** Depth of nesting that a JSON body or event may have. Source: the deepest legal body has 4. */

@@ -1,5 +1,16 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { Conversation, MediaItem, Message, MessageType, Sender, UserProfile, Watermark } from './entities.ts';
+import {
+  Conversation,
+  MediaId,
+  MediaInput,
+  MediaItem,
+  MediaKind,
+  Message,
+  MessageType,
+  Sender,
+  UserProfile,
+  Watermark,
+} from './entities.ts';
 import { errorCatalogue } from './errors.ts';
 import { limits } from './limits.ts';
 import { ClientMessageId, ConversationId, MessageId, Seq, Strict, Text, Timestamp, UserId } from './primitives.ts';
@@ -25,7 +36,7 @@ export const SendMessageBody = Strict(
   {
     conversationId: ConversationId,
     text: Type.Optional(Type.Union([Text(limits.textLength), Type.Null()])),
-    media: Type.Optional(Type.Array(MediaItem, { maxItems: limits.mediaItems })),
+    media: Type.Optional(Type.Array(MediaInput, { maxItems: limits.mediaItems })),
     messageType: Type.Optional(MessageType),
     replyTo: Type.Optional(Type.Union([MessageId, Type.Null()])),
     clientMessageId: Type.Optional(ClientMessageId),
@@ -83,6 +94,62 @@ export const SyncResult = Type.Object({
   left: Type.Array(Type.String(), { description: 'Named conversations that the caller is not in' }),
   more: Type.Boolean({ description: 'Some conversation is truncated or was not reached: call again' }),
 });
+
+export const CreateUploadBody = Strict(
+  {
+    filename: Text(limits.filenameLength, { minLength: 1 }),
+    contentType: Type.String({
+      maxLength: 127,
+      pattern: '^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*(;[ -~]*)?$',
+      description: 'A media type; parameters (`;codecs=...`) are dropped',
+    }),
+    size: Type.Integer({ minimum: 1, maximum: limits.mediaSize, description: 'Bytes, exactly' }),
+    conversationId: ConversationId,
+  },
+  { title: 'CreateUpload' },
+);
+
+/** Where a file goes, and how: `method` to `uploadUrl` with `headers` and the bytes as body, or as form with `fields` and the part `file` last. */
+export const UploadTicket = Type.Object(
+  {
+    mediaId: MediaId,
+    uploadUrl: Type.String(),
+    method: Type.Union([Type.Literal('PUT'), Type.Literal('POST')]),
+    headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+    fields: Type.Optional(Type.Record(Type.String(), Type.String())),
+    expiresAt: Timestamp,
+  },
+  { title: 'UploadTicket' },
+);
+
+/** An upload whose bytes were checked. */
+export const CompletedUpload = Type.Object(
+  {
+    mediaId: MediaId,
+    type: MediaKind,
+    filename: Type.String(),
+    size: Type.Integer(),
+    contentType: Type.String(),
+    width: MediaItem.properties.width,
+    height: MediaItem.properties.height,
+    placeholder: MediaItem.properties.placeholder,
+    duration: MediaItem.properties.duration,
+  },
+  { title: 'CompletedUpload' },
+);
+
+const ByKind = <T extends TSchema>(schema: T) =>
+  Type.Object({ image: schema, video: schema, audio: schema, file: schema });
+
+export const MediaConfig = Type.Object(
+  {
+    maxBytes: ByKind(Type.Integer({ description: 'Of one file' })),
+    types: ByKind(Type.Array(Type.String())),
+    linkSeconds: Type.Integer({ description: 'How long a signed URL is good for' }),
+    ticketsPerMinute: Type.Integer(),
+  },
+  { title: 'MediaConfig' },
+);
 
 const ConversationParams = Strict({ conversationId: ConversationId });
 const MessageParams = Strict({ messageId: MessageId });
@@ -253,6 +320,32 @@ export const routes = {
     body: SyncBody,
     reply: Reply(SyncResult),
   },
+  mediaConfig: {
+    method: 'GET',
+    path: '/api/chat/media/config',
+    access: 'user',
+    summary: 'What may be uploaded; NOT_FOUND where the deployment takes no uploads',
+    status: 200,
+    reply: Reply(MediaConfig),
+  },
+  createUpload: {
+    method: 'POST',
+    path: '/api/chat/media/uploads',
+    access: 'user',
+    summary: 'A ticket to upload one file for a message of this conversation',
+    status: 201,
+    body: CreateUploadBody,
+    reply: Reply(UploadTicket),
+  },
+  completeUpload: {
+    method: 'POST',
+    path: '/api/chat/media/uploads/:mediaId/complete',
+    access: 'user',
+    summary: 'Check what was uploaded, before a message names it (sending does it too, if this was not called)',
+    status: 200,
+    params: Strict({ mediaId: MediaId }),
+    reply: Reply(CompletedUpload),
+  },
   putUser: {
     method: 'PUT',
     path: '/api/chat/users/:id',
@@ -285,6 +378,10 @@ export const routes = {
 
 export type RouteName = keyof typeof routes;
 export type SendMessageBody = Static<typeof SendMessageBody>;
+export type CreateUploadBody = Static<typeof CreateUploadBody>;
+export type UploadTicket = Static<typeof UploadTicket>;
+export type CompletedUpload = Static<typeof CompletedUpload>;
+export type MediaConfig = Static<typeof MediaConfig>;
 export type ReadBody = Static<typeof ReadBody>;
 export type ReadResult = Static<typeof ReadResult>;
 export type SyncBody = Static<typeof SyncBody>;

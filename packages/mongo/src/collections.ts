@@ -1,11 +1,12 @@
 import type { Collection, Db } from 'mongodb';
-import type { ConversationDoc, MembershipDoc, MessageDoc, UserDoc } from './documents.ts';
+import type { ConversationDoc, MediaDoc, MembershipDoc, MessageDoc, UserDoc } from './documents.ts';
 
 export interface Collections {
   conversations: Collection<ConversationDoc>;
   memberships: Collection<MembershipDoc>;
   messages: Collection<MessageDoc>;
   users: Collection<UserDoc>;
+  media: Collection<MediaDoc>;
 }
 
 export function collectionsOf(db: Db): Collections {
@@ -14,6 +15,7 @@ export function collectionsOf(db: Db): Collections {
     memberships: db.collection<MembershipDoc>('memberships'),
     messages: db.collection<MessageDoc>('messages'),
     users: db.collection<UserDoc>('users'),
+    media: db.collection<MediaDoc>('media'),
   };
 }
 
@@ -68,6 +70,19 @@ export async function ensureIndexes(c: Collections): Promise<void> {
       key: { conversationId: 1, deletedFor: 1 },
       name: 'hidden',
       partialFilterExpression: { deletedFor: { $exists: true } },
+    },
+  ]);
+  await c.media.createIndexes([
+    // quotas of a user
+    { key: { ownerId: 1, createdAt: 1 }, name: 'by_owner' },
+    // what a deleted message carried
+    { key: { messageIds: 1 }, name: 'by_message', partialFilterExpression: { messageIds: { $exists: true } } },
+    // the worker's two queues: attached uploads, the great majority, are in neither
+    { key: { dueAt: 1 }, name: 'due', partialFilterExpression: { dueAt: { $exists: true } } },
+    {
+      key: { thumbnailDueAt: 1 },
+      name: 'due_thumbnails',
+      partialFilterExpression: { thumbnailDueAt: { $exists: true } },
     },
   ]);
 }

@@ -3,6 +3,7 @@ import { type Db, MongoClient } from 'mongodb';
 import { collectionsOf, ensureIndexes } from './collections.ts';
 import { createConversationRepository } from './conversation-repository.ts';
 import { guarded } from './failures.ts';
+import { createMediaRepository } from './media-repository.ts';
 import { createMembershipRepository } from './membership-repository.ts';
 import { createMessageRepository } from './message-repository.ts';
 import { createUserRepository } from './user-repository.ts';
@@ -57,6 +58,7 @@ export async function connectMongo(options: MongoOptions): Promise<MongoStore> {
     messages: createMessageRepository(collections),
     memberships: createMembershipRepository(collections),
     users: createUserRepository(collections),
+    media: createMediaRepository(collections),
     ping: () => guarded(async () => void (await db.command({ ping: 1 }))),
     close: () => client.close(),
   };

@@ -1,5 +1,15 @@
-import type { StoredConversation, StoredMembership, StoredMessage, StoredPreview, StoredUser } from '@confab/chat';
-import type { MediaItem, MessageType, UserProfile } from '@confab/contracts';
+import type {
+  MediaFacts,
+  MediaState,
+  StoredConversation,
+  StoredMedia,
+  StoredMediaItem,
+  StoredMembership,
+  StoredMessage,
+  StoredPreview,
+  StoredUser,
+} from '@confab/chat';
+import type { MediaKind, MessageType, UserProfile } from '@confab/contracts';
 import { ObjectId } from 'mongodb';
 
 export interface PreviewDoc {
@@ -52,7 +62,7 @@ export interface MessageDoc {
   senderId: string;
   clientMessageId?: string;
   text: string | null;
-  media: MediaItem[];
+  media: StoredMediaItem[];
   messageType: MessageType;
   replyTo: ObjectId | null;
   deletedAt: Date | null;
@@ -63,6 +73,27 @@ export interface MessageDoc {
   void?: true;
   createdAt: Date;
   updatedAt: Date;
+}
+
+export interface MediaDoc {
+  _id: ObjectId;
+  ownerId: string;
+  conversationId: ObjectId;
+  kind: MediaKind;
+  contentType: string;
+  filename: string;
+  size: number;
+  state: MediaState;
+  facts: MediaFacts;
+  claim?: string;
+  /** Absent until a message claims it: keeps the partial index small. */
+  messageIds?: string[];
+  thumbnail: StoredMedia['thumbnail'];
+  /** Absent when the worker has nothing to do with it. */
+  dueAt?: Date;
+  thumbnailDueAt?: Date;
+  ticketExpiresAt: Date;
+  createdAt: Date;
 }
 
 export interface UserDoc extends UserProfile {
@@ -146,6 +177,32 @@ export function fromMessage(message: StoredMessage): MessageDoc {
     unpublished: true,
     createdAt: message.createdAt,
     updatedAt: message.updatedAt,
+  };
+}
+
+export function toMedia(doc: MediaDoc): StoredMedia {
+  const { _id, conversationId, claim, messageIds, dueAt, thumbnailDueAt, ...same } = doc;
+  return {
+    ...same,
+    id: _id.toHexString(),
+    conversationId: conversationId.toHexString(),
+    claim: claim ?? null,
+    messageIds: messageIds ?? [],
+    dueAt: dueAt ?? null,
+    thumbnailDueAt: thumbnailDueAt ?? null,
+  };
+}
+
+export function fromMedia(media: StoredMedia): MediaDoc {
+  const { id, conversationId, claim, messageIds, dueAt, thumbnailDueAt, ...same } = media;
+  return {
+    ...same,
+    _id: oid(id),
+    conversationId: oid(conversationId),
+    ...(claim !== null && { claim }),
+    ...(messageIds.length > 0 && { messageIds }),
+    ...(dueAt !== null && { dueAt }),
+    ...(thumbnailDueAt !== null && { thumbnailDueAt }),
   };
 }
 

@@ -77,6 +77,11 @@ function readers(messages: Messages) {
       const filter = { conversationId: oid(conversationId), changing: { $gt: '' }, seq: { $lte: toSeq } };
       return (await find(filter, { seq: 1 }, limit)).map(toMessage);
     },
+    findByClientId: (conversationId, senderId, clientMessageId) =>
+      guarded(async () => {
+        const doc = await messages.findOne({ conversationId: oid(conversationId), senderId, clientMessageId });
+        return doc && toMessage(doc);
+      }),
     newest: (conversationId) =>
       guarded(async () => {
         const filter = { conversationId: oid(conversationId), void: { $exists: false } } as const;
@@ -187,6 +192,11 @@ function writers(messages: Messages) {
         async () =>
           void (await messages.updateOne({ _id: oid(id) }, { $max: { changeSeq }, $pull: { changing: token } })),
       ),
+    setThumbnail: (messageIds, mediaId) =>
+      guarded(async () => {
+        const filter = { _id: { $in: messageIds.map(oid) }, 'media.mediaId': mediaId };
+        await messages.updateMany(filter, { $set: { 'media.$.thumbnail': true } });
+      }),
     clearUnpublished: (ids) =>
       guarded(async () => {
         await messages.updateMany({ _id: { $in: ids.map(oid) } }, { $unset: { unpublished: '' } }, PRIMARY_ONLY);
@@ -204,10 +214,14 @@ function housekeeping(messages: Messages) {
     findStaleMarks: (before, limit) =>
       guarded(async () => {
         const docs = await messages
-          .find({ changing: { $lt: markBefore(before) } }, { projection: { conversationId: 1, changing: 1 } })
+          .find(
+            { changing: { $lt: markBefore(before) } },
+            { projection: { conversationId: 1, changing: 1, deletedAt: 1 } },
+          )
           .limit(limit)
           .toArray();
         return docs.map((doc) => ({
+          deletedForEveryone: doc.deletedAt !== null,
           id: doc._id.toHexString(),
           conversationId: doc.conversationId.toHexString(),
           tokens: (doc.changing ?? []).filter((token) => token < markBefore(before)),

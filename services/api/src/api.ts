@@ -97,6 +97,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   await app.register(cors, {
     origin: exactOrigins(config.CLIENT_URL),
     credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     maxAge: 600,
     exposedHeaders: ['retry-after', 'x-trace-id'],
   });

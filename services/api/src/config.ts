@@ -72,7 +72,8 @@ export const ApiConfig = Type.Object({
   FAILPOINT: Type.Optional(
     Type.String({
       description: 'for tests of crashes only: ends the process between two writes, the n-th time that it comes there',
-      pattern: '^(seq-taken|message-stored|change-marked|change-numbered)(:[1-9][0-9]{0,5})?$',
+      pattern:
+        '^(seq-taken|message-stored|change-marked|change-numbered|media-claimed|media-condemned)(:[1-9][0-9]{0,5})?$',
       examples: ['message-stored:3'],
     }),
   ),

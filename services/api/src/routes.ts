@@ -2,10 +2,11 @@ import { ErrorReply, type RouteContract, type RouteName, routes } from '@confab/
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adminHandlers } from './handlers/admin.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
+import { mediaHandlers } from './handlers/media.ts';
 import { messageHandlers } from './handlers/messages.ts';
 import type { ApiContext, Call, Handlers } from './handlers/types.ts';
 
-const handlers: Handlers = { ...conversationHandlers, ...messageHandlers, ...adminHandlers };
+const handlers: Handlers = { ...conversationHandlers, ...messageHandlers, ...mediaHandlers, ...adminHandlers };
 
 /** Registers every route of the contracts with its handler; a contract without one does not compile. */
 export function registerRoutes(app: FastifyInstance, ctx: ApiContext): void {

@@ -1,5 +1,6 @@
 import type { UserProfile } from '@confab/contracts';
 import type { StoredConversation, StoredMembership, StoredMessage, StoredPreview, StoredUser } from '../model.ts';
+import type { MediaRepository } from './media.ts';
 
 /*
  * Ports to the store. Guarantee of all of them: a write that returned is durable (majority write concern); a single document
@@ -108,11 +109,22 @@ export interface MessageRepository {
   /** Marked `unpublished` and created before `before`, the oldest first. */
   findUnpublished(before: Date, limit: number): Promise<StoredMessage[]>;
   /** Change marks made before `before`: their writers crashed. */
-  findStaleMarks(before: Date, limit: number): Promise<{ id: string; conversationId: string; tokens: string[] }[]>;
+  findStaleMarks(before: Date, limit: number): Promise<StaleMessageMarks[]>;
+  /** What the sender stored under this client id. */
+  findByClientId(conversationId: string, senderId: string, clientMessageId: string): Promise<StoredMessage | null>;
+  /** Notes on those of these messages that carry the upload that it has a thumbnail. */
+  setThumbnail(messageIds: string[], mediaId: string): Promise<void>;
   /** Seqs of (fromSeq, toSeq] that have a row, by conversation. */
   presentSeqs(ranges: { conversationId: string; fromSeq: number; toSeq: number }[]): Promise<Map<string, Set<number>>>;
   /** Ids and senders of (fromSeq, toSeq], the newest first, without voids and deleted ones. */
   authors(conversationId: string, fromSeq: number, toSeq: number, limit: number): Promise<MessageAuthor[]>;
+}
+
+export interface StaleMessageMarks {
+  id: string;
+  conversationId: string;
+  tokens: string[];
+  deletedForEveryone: boolean;
 }
 
 export interface MessageAuthor {
@@ -166,4 +178,5 @@ export interface ChatStore {
   messages: MessageRepository;
   memberships: MembershipRepository;
   users: UserRepository;
+  media: MediaRepository;
 }
