@@ -34,9 +34,4 @@ export class EventBudget {
     this.#refused = 0;
     return true;
   }
-
-  /** Nobody would see a difference to a new bucket. */
-  get full(): boolean {
-    return this.#tokens + (Math.max(0, this.#now() - this.#at) / 1_000) * this.#perSecond >= this.#burst;
-  }
 }

@@ -9,18 +9,21 @@ import {
   createOperations,
   createShutdown,
   type Health,
+  type LagProbe,
   type Logger,
   type Operations,
   type Registry,
+  type Shutdown,
+  type ShutdownPhase,
   type ShutdownResult,
   type TokenVerifier,
 } from '@confab/service-kit';
-import { createApiClient } from './api-client.ts';
-import { createBusSide } from './bus-side.ts';
-import { createClientSide } from './client-side.ts';
+import { type ApiClient, createApiClient } from './api-client.ts';
+import { type BusSide, createBusSide } from './bus-side.ts';
+import { type ClientSide, createClientSide } from './client-side.ts';
 import type { GatewaySettings } from './config.ts';
 import { drainSockets } from './drain.ts';
-import { createGatewayMetrics } from './gateway-metrics.ts';
+import { createGatewayMetrics, type GatewayReadings } from './gateway-metrics.ts';
 import { attachSocketServer } from './socket-server.ts';
 
 export interface GatewayOptions {
@@ -65,75 +68,23 @@ const PROGRESS_MS = 10_000;
 /** A gateway: sockets on one side, the bus on the other. The caller closes the bus after the gateway. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { config, bus, logger } = options;
-  const clock = options.clock ?? { now: () => Date.now() };
-  const newId = () => randomUUID();
-  const api = createApiClient(apiOptions(options));
   const metrics = options.metrics ?? createMetrics({ service: 'gateway' });
   const health = options.health ?? createHealth();
-  const lag = createLagProbe();
-
-  const busSide = createBusSide({ bus, clock, newId, logger });
-  const clientSide = createClientSide({ ...options, clock, newId, api, busSide, lag, counters: () => counters });
-  const counters = createGatewayMetrics(metrics, {
-    sockets: () => clientSide.io.sockets.sockets.size,
-    users: () => busSide.presence.users,
-    heldBytes: () => clientSide.slowConsumers.totalBytes(),
-    inboxIdleMs: () => busSide.inboxIdleMs(),
-    inboxLagMs: () => clientSide.inboxLagMs(),
-    leaseIdleMs: () => busSide.leaseKeeper.idleMs(),
-    apiInFlight: () => api.inFlight,
-    receiptsWaiting: () => busSide.outbox.waiting,
-    receiptsDropped: () => busSide.outbox.dropped,
-    eventLoopLagMs: () => lag.meanMs(),
-  });
-
-  const progress = (name: string, idleMs: () => number) =>
-    health.add({
-      name,
-      check: () => ({ ok: idleMs() < PROGRESS_MS, detail: `progress ${Math.round(idleMs())} ms ago` }),
-    });
-  health.add({ name: 'bus', check: () => ({ ok: bus.isReady }) });
-  progress('inbox', () => busSide.inboxIdleMs());
-  progress('lease', () => busSide.leaseKeeper.idleMs());
-
   const operations = createOperations({ health, metrics });
   const httpServer = options.httpServer ?? createHttpServer(operations);
   const ownsHttp = options.httpServer === undefined;
-
-  const shutdown = createShutdown();
-  shutdown.add({
-    name: 'refuse new sockets',
-    phase: 'stop-intake',
-    deadlineMs: 1_000,
-    run: () => {
-      health.drain();
-      clientSide.drain();
-    },
-  });
-  shutdown.add({
-    name: 'send the sockets away',
-    phase: 'drain',
-    deadlineMs: config.DRAIN_MS + 6_000,
-    run: () => drainSockets({ io: clientSide.io, endSession: clientSide.endSession, drainMs: config.DRAIN_MS }),
-  });
-  shutdown.add({ name: 'close the bus side', phase: 'close', deadlineMs: 4_000, run: () => busSide.close() });
-  shutdown.add({
-    name: 'close the client side',
-    phase: 'close',
-    deadlineMs: 2_000,
-    run: async () => {
-      lag.close();
-      clientSide.close();
-      if (ownsHttp) await closeHttpServer(httpServer);
-      await api.close();
-    },
+  const parts = createParts(options, metrics);
+  const { clientSide, busSide } = parts;
+  addReadiness(health, bus, busSide);
+  const shutdown = planShutdown(parts, health, config.DRAIN_MS, async () => {
+    if (ownsHttp) await closeHttpServer(httpServer);
   });
 
   return {
     async start() {
       await busSide.start(clientSide);
       const gatewayId = gatewayIdOf(bus.lease.instance);
-      attachSocketServer(clientSide.io, httpServer, { gatewayId, ...clientSide.connectionRules });
+      attachSocketServer(clientSide.io, httpServer, gatewayId, clientSide.rules);
       if (ownsHttp) await listen(httpServer, config);
       logger.info({ gatewayId, instance: bus.lease.instance, port: portOf(httpServer) }, 'listening');
     },
@@ -145,7 +96,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return {
         sockets: clientSide.io.sockets.sockets.size,
         users: busSide.presence.users,
-        heldBytes: clientSide.slowConsumers.totalBytes(),
+        heldBytes: clientSide.rules.slowConsumers.totalBytes(),
         instance: bus.lease.instance,
       };
     },
@@ -153,14 +104,77 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
+interface Parts {
+  api: ApiClient;
+  busSide: BusSide;
+  clientSide: ClientSide;
+  lag: LagProbe;
+}
+
+function createParts(options: GatewayOptions, metrics: Registry): Parts {
+  const { config, bus, logger, verifier, apiUrl } = options;
+  const clock = options.clock ?? { now: () => Date.now() };
+  const newId = () => randomUUID();
+  const { API_TIMEOUT_MS: timeoutMs, API_MAX_IN_FLIGHT: maxInFlight } = config;
+  const api = createApiClient({ url: apiUrl, timeoutMs, maxInFlight });
+  const lag = createLagProbe();
+  const busSide = createBusSide({ bus, clock, newId, logger });
+  const shared = { config, bus, verifier, logger, clock, newId };
+  const clientSide = createClientSide({ ...shared, api, busSide, lag, counters: () => counters });
+  const parts = { api, busSide, clientSide, lag };
+  const counters = createGatewayMetrics(metrics, readingsOf(parts));
+  return parts;
+}
+
+const readingsOf = ({ api, busSide, clientSide, lag }: Parts): GatewayReadings => ({
+  sockets: () => clientSide.io.sockets.sockets.size,
+  users: () => busSide.presence.users,
+  heldBytes: () => clientSide.rules.slowConsumers.totalBytes(),
+  inboxIdleMs: () => busSide.inboxIdleMs(),
+  inboxLagMs: () => clientSide.inboxLagMs(),
+  leaseIdleMs: () => busSide.leaseKeeper.idleMs(),
+  apiInFlight: () => api.inFlight,
+  receiptsWaiting: () => busSide.outbox.waiting,
+  receiptsDropped: () => busSide.outbox.dropped,
+  eventLoopLagMs: () => lag.meanMs(),
+});
+
+/** Ready is who makes progress: the inbox is read, the lease is renewed. */
+function addReadiness(health: Health, bus: GatewayBus, busSide: BusSide): void {
+  const progress = (name: string, idleMs: () => number) =>
+    health.add({
+      name,
+      check: () => ({ ok: idleMs() < PROGRESS_MS, detail: `progress ${Math.round(idleMs())} ms ago` }),
+    });
+  health.add({ name: 'bus', check: () => ({ ok: bus.isReady }) });
+  progress('inbox', () => busSide.inboxIdleMs());
+  progress('lease', () => busSide.leaseKeeper.idleMs());
+}
+
+function planShutdown(parts: Parts, health: Health, drainMs: number, closeHttp: () => Promise<void>): Shutdown {
+  const { api, busSide, clientSide, lag } = parts;
+  const { io, endSession } = clientSide;
+  const shutdown = createShutdown();
+  const add = (phase: ShutdownPhase, name: string, deadlineMs: number, run: () => void | Promise<void>) =>
+    shutdown.add({ phase, name, deadlineMs, run });
+  add('stop-intake', 'refuse new sockets', 1_000, () => {
+    health.drain();
+    clientSide.drain();
+  });
+  add('drain', 'send the sockets away', drainMs + 6_000, () => drainSockets({ io, endSession, drainMs }));
+  // In reverse: the sockets' side closes first, and so what its last sockets leave behind still goes out.
+  add('close', 'close the bus side', 4_000, () => busSide.close());
+  add('close', 'close the sockets’ side', 2_000, async () => {
+    lag.close();
+    clientSide.close();
+    await closeHttp();
+    await api.close();
+  });
+  return shutdown;
+}
+
 /** An instance is `<gatewayId>.<incarnation>`. */
 const gatewayIdOf = (instance: string) => instance.slice(0, instance.lastIndexOf('.'));
-
-const apiOptions = ({ config, apiUrl }: GatewayOptions) => ({
-  url: apiUrl,
-  timeoutMs: config.API_TIMEOUT_MS,
-  maxInFlight: config.API_MAX_IN_FLIGHT,
-});
 
 function createHttpServer(operations: Operations): HttpServer {
   const server = createServer((request, response) => {

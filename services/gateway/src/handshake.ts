@@ -9,7 +9,7 @@ export interface HandshakeOptions {
   /** The token is good: the connection is no stranger any more. */
   onAuthenticated(socket: GatewaySocket): void;
   /** Counts the user in and registers them with the directory. @returns undoes it. @throws ChatError RATE_LIMITED, UNAVAILABLE */
-  enter(socket: GatewaySocket, identity: Identity): Promise<() => void>;
+  enter(identity: Identity): Promise<() => void>;
   newSession(socket: GatewaySocket, identity: Identity, token: string): Session;
   log: Logger;
 }
@@ -25,7 +25,7 @@ export function createHandshake(options: HandshakeOptions) {
     if (options.revocations.isRevoked(revocationKey(identity))) throw new ChatError('TOKEN_REVOKED');
     options.onAuthenticated(socket);
     Object.assign(socket.data, options.newSession(socket, identity, token));
-    await hold(socket, () => options.enter(socket, identity));
+    await hold(socket, () => options.enter(identity));
   };
 
   return (socket: GatewaySocket, next: (error?: Error) => void): void => {

@@ -1,4 +1,4 @@
-import type { InboxBatch, InboxEntry, Log } from '@confab/chat';
+import type { InboxBatch, InboxEntry, TraceLog } from '@confab/chat';
 import type { MembershipCache } from './membership-cache.ts';
 import { RawJson } from './raw-json-parser.ts';
 import { type GatewayServer, userRoom } from './session.ts';
@@ -13,7 +13,7 @@ export interface PushOptions {
   io: GatewayServer;
   memberships: MembershipCache;
   onPushed(entry: InboxEntry): void;
-  log: Log;
+  log: TraceLog;
 }
 
 /** Pushes batches of the inbox to the sockets of their recipients, in order. An event is encoded once for all of them. */
@@ -26,6 +26,7 @@ export function createPush({ io, memberships, onPushed, log }: PushOptions): (ba
     // Before the event goes out: whoever acts on it must not meet the old members.
     if (meta.event === 'conversation:updated' && meta.conversationId) memberships.invalidate(meta.conversationId);
     io.local.to(meta.to.map(userRoom)).emit(meta.event, new RawJson(payload));
+    log.debug({ traceId: meta.traceId, event: meta.event, messageId: meta.messageId }, 'pushed');
     onPushed(entry);
   };
 

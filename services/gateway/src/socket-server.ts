@@ -3,9 +3,8 @@ import type { Server as HttpServer } from 'node:http';
 import { limits } from '@confab/contracts';
 import { Server } from 'socket.io';
 import { type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws';
-import type { Admission } from './admission.ts';
 import type { GatewaySettings } from './config.ts';
-import type { EngineConnection } from './engine-connection.ts';
+import type { ConnectionRules } from './connection-rules.ts';
 import { rawJsonParser } from './raw-json-parser.ts';
 import type { GatewayServer } from './session.ts';
 
@@ -41,11 +40,12 @@ export function createSocketServer(config: GatewaySettings): GatewayServer {
 export function attachSocketServer(
   io: GatewayServer,
   httpServer: HttpServer,
-  options: { gatewayId: string; admission: Admission; onConnection(connection: EngineConnection): void },
+  gatewayId: string,
+  rules: Pick<ConnectionRules, 'admission' | 'onConnection'>,
 ): void {
   io.attach(httpServer);
-  io.engine.use(options.admission);
+  io.engine.use(rules.admission);
   // An edge routes polling requests to their gateway by the first part of the session id.
-  io.engine.generateId = () => `${options.gatewayId}.${randomBytes(15).toString('base64url')}`;
-  io.engine.on('connection', options.onConnection);
+  io.engine.generateId = () => `${gatewayId}.${randomBytes(15).toString('base64url')}`;
+  io.engine.on('connection', rules.onConnection);
 }

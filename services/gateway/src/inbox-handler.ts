@@ -1,0 +1,45 @@
+import type { Clock, InboxBatch, InboxEntry, Log } from '@confab/chat';
+import { serverEvents } from '@confab/contracts';
+import { deliveryReceipts } from './delivery-receipts.ts';
+import type { GatewayCounters } from './gateway-metrics.ts';
+import type { MembershipCache } from './membership-cache.ts';
+import { createPush } from './push.ts';
+import type { ReceiptOutbox } from './receipt-outbox.ts';
+import { type GatewayServer, userRoom } from './session.ts';
+
+export interface InboxHandler {
+  /** Pushes the batch, then says what was delivered. */
+  handle(batch: InboxBatch): Promise<void>;
+  /** Age of the last event when it was pushed, milliseconds. */
+  lagMs(): number;
+}
+
+export interface InboxHandlerOptions {
+  io: GatewayServer;
+  memberships: MembershipCache;
+  outbox: ReceiptOutbox;
+  counters: () => GatewayCounters;
+  clock: Clock;
+  newId: () => string;
+  log: Log;
+}
+
+/** What a gateway does with what comes from the bus for its sockets. */
+export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
+  const { io, memberships, outbox, counters, clock, newId, log } = options;
+  let lagMs = 0;
+  const onPushed = ({ meta }: InboxEntry) => {
+    lagMs = Math.max(0, clock.now() - meta.at);
+    counters().pushed.inc({ event: Object.hasOwn(serverEvents, meta.event) ? meta.event : 'other' });
+  };
+  const push = createPush({ io, memberships, onPushed, log });
+  const isConnected = (userId: string) => io.sockets.adapter.rooms.has(userRoom(userId));
+  return {
+    async handle(batch) {
+      if (batch.gap) counters().gaps.inc();
+      await push(batch);
+      outbox.add(...deliveryReceipts(batch.entries, { isConnected, now: () => clock.now(), newId }));
+    },
+    lagMs: () => lagMs,
+  };
+}

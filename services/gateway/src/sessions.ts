@@ -1,0 +1,44 @@
+import type { Identity, ProxyTrust } from '@confab/service-kit';
+import { LRUCache } from 'lru-cache';
+import { addressOf } from './admission.ts';
+import type { EngineRequest } from './engine-connection.ts';
+import { EventBudget } from './event-budget.ts';
+import { SendLanes } from './send-lanes.ts';
+import type { GatewaySocket, Session } from './session.ts';
+
+export interface Sessions {
+  create(socket: GatewaySocket, identity: Identity, token: string): Session;
+  /** The budget that all sockets of the user share. */
+  userBudget(userId: string): EventBudget;
+}
+
+/** Users whose budget is remembered after they left, so that reconnecting does not refill it. Source: 50,000 are 5 MB. */
+const BUDGETS = 50_000;
+/** What a user may do with all sockets together, compared to one. Source: nobody works on more than two devices at a time. */
+const USER_FACTOR = 2;
+/** How many seconds' worth of events may come at once. Source: a client that comes back sends what it kept. */
+const BURST_S = 3;
+
+export function createSessions(eventsPerSecond: number, trusts: ProxyTrust): Sessions {
+  const now = () => performance.now();
+  const newBudget = (perSecond: number) => new EventBudget(perSecond, perSecond * BURST_S, now);
+  const budgets = new LRUCache<string, EventBudget>({ max: BUDGETS });
+  return {
+    create: (socket, identity, token) => ({
+      identity,
+      token,
+      address: addressOf(socket.request as EngineRequest, trusts),
+      budget: newBudget(eventsPerSecond),
+      lanes: new SendLanes(),
+      apiCalls: { inFlight: 0 },
+      open: new Set(),
+      typing: new Map(),
+      ended: false,
+    }),
+    userBudget(userId) {
+      const budget = budgets.get(userId) ?? newBudget(eventsPerSecond * USER_FACTOR);
+      budgets.set(userId, budget);
+      return budget;
+    },
+  };
+}
