@@ -105,10 +105,10 @@ function listed(
 ): AccumulatorFactory {
   if (!isDocument(operand) || !('n' in operand) || !('input' in operand))
     return fail(5787801, `specification must be an object with 'n' and 'input'; found ${name}`);
-  const n = numberOf(compileExpression(operand['n'])({ root: {}, variables: {} }));
+  const n = numberOf(compileExpression(operand.n)({ root: {}, variables: {} }));
   if (n === undefined || n < 1) fail(5787908, `'n' must be greater than 0`);
   return listing(
-    compileExpression(operand['input']),
+    compileExpression(operand.input),
     (values) =>
       choose(
         values.map((value) => value ?? null),

@@ -156,7 +156,7 @@ function toObject(value: unknown): unknown {
   for (const pair of requireArray(40386, '$arrayToObject requires an array input, found:', value)) {
     const [name, inner] = Array.isArray(pair)
       ? pair
-      : [(pair as Record<string, unknown>)['k'], (pair as Record<string, unknown>)['v']];
+      : [(pair as Record<string, unknown>).k, (pair as Record<string, unknown>).v];
     if (typeof name !== 'string')
       fail(
         40395,
@@ -169,8 +169,8 @@ function toObject(value: unknown): unknown {
 
 const sortArrayOperator: OperatorCompiler = (operand, compile) => {
   if (!isDocument(operand)) return fail(2942500, '$sortArray requires an object as an argument');
-  const input = compile(operand['input']);
-  const order = operand['sortBy'];
+  const input = compile(operand.input);
+  const order = operand.sortBy;
   return (scope) => {
     const value = input(scope);
     if (isNullish(value)) return null;

@@ -45,16 +45,16 @@ const ifNull: OperatorCompiler = (operand, compile) => {
 
 const switchOperator: OperatorCompiler = (operand, compile) => {
   if (!isDocument(operand)) return fail(40060, '$switch requires an object as an argument');
-  const list = operand['branches'];
+  const list = operand.branches;
   if (!Array.isArray(list)) return fail(40061, "$switch expected an array for 'branches'");
   if (list.length === 0) fail(40068, '$switch requires at least one branch.');
   const branches = list.map((branch) => {
     const named = namedOperands('$switch', branch, compile, ['case', 'then']);
-    return { test: named.case!, then: named.then! };
+    return [named.case!, named.then!] as const;
   });
-  const otherwise = 'default' in operand ? compile(operand['default']) : undefined;
+  const otherwise = 'default' in operand ? compile(operand.default) : undefined;
   return (scope) => {
-    for (const { test, then } of branches) if (isTruthy(test(scope))) return then(scope);
+    for (const [test, result] of branches) if (isTruthy(test(scope))) return result(scope);
     if (!otherwise)
       return fail(40066, '$switch could not find a matching branch for an input, and no default was specified.');
     return otherwise(scope);

@@ -101,10 +101,10 @@ function convert(value: unknown, to: string): unknown {
 const convertOperator: OperatorCompiler = (operand, compile) => {
   if (!isDocument(operand))
     return fail(9, `$convert expects an object of named arguments but found: ${typeNameOf(operand)}`);
-  const input = compile(operand['input']);
-  const to = compile(isDocument(operand['to']) ? operand['to']['type'] : operand['to']);
-  const onError = 'onError' in operand ? compile(operand['onError']) : undefined;
-  const onNull = 'onNull' in operand ? compile(operand['onNull']) : undefined;
+  const input = compile(operand.input);
+  const to = compile(isDocument(operand.to) ? operand.to.type : operand.to);
+  const onError = 'onError' in operand ? compile(operand.onError) : undefined;
+  const onNull = 'onNull' in operand ? compile(operand.onNull) : undefined;
   return (scope) => {
     const value = input(scope);
     if (isNullish(value)) return onNull ? onNull(scope) : null;

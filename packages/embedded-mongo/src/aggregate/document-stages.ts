@@ -26,7 +26,7 @@ export function documentStage(
     case '$replaceRoot':
       if (!isDocument(spec) || !('newRoot' in spec))
         return fail(40231, 'no newRoot specified for the $replaceRoot stage');
-      return replaceStage(spec['newRoot'], variables);
+      return replaceStage(spec.newRoot, variables);
     case '$replaceWith':
       return replaceStage(spec, variables);
     default:

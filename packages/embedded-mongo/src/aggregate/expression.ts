@@ -89,7 +89,7 @@ function checkPath(path: string): string[] {
 function compileVariable(path: string): Expression {
   const [name = '', ...parts] = path.split('.');
   if (name === 'ROOT' || name === 'CURRENT')
-    return (scope) => valueAtPath(scope.variables['CURRENT'] ?? scope.root, parts);
+    return (scope) => valueAtPath(scope.variables.CURRENT ?? scope.root, parts);
   if (name === 'REMOVE') return () => undefined;
   return (scope) => {
     if (!(name in scope.variables)) fail(17276, `Use of undefined variable: ${name}`);
@@ -117,7 +117,7 @@ export function valueAtPath(value: unknown, parts: readonly string[], from = 0):
 /** Variables that every expression sees. */
 export function baseVariables(now: Date, variables: Document | undefined): Record<string, unknown> {
   const base: Record<string, unknown> = Object.create(null);
-  base['NOW'] = now;
+  base.NOW = now;
   for (const [name, value] of Object.entries(variables ?? {})) {
     const compiled = compileExpression(value);
     if (!/^[a-z\x80-\uffff][\w\x80-\uffff]*$/.test(name)) {

@@ -27,7 +27,7 @@ export function compileGroup(spec: unknown): GroupSpec {
   const fields = Object.entries(spec)
     .filter(([name]) => name !== '_id')
     .map(([name, accumulator]) => compileField(name, accumulator));
-  return { id: compileExpression(spec['_id']), fields };
+  return { id: compileExpression(spec._id), fields };
 }
 
 function compileField(name: string, accumulator: unknown): GroupSpec['fields'][number] {
@@ -75,7 +75,7 @@ export function groupStream(
     streamOf(
       [...groups.values()].map((group) => {
         const result: TypedDocument = { _id: group.id };
-        fields.forEach(({ name }, i) => setField(result, name, group.accumulators[i]!.result()));
+        for (const [i, { name }] of fields.entries()) setField(result, name, group.accumulators[i]!.result());
         return result;
       }),
     );

@@ -40,7 +40,7 @@ function parseLookup(operand: unknown): Lookup {
     as: as.split('.'),
     localField: typeof localField === 'string' ? localField.split('.') : undefined,
     foreignField: typeof foreignField === 'string' ? foreignField : undefined,
-    variables: Object.entries((operand['let'] as Document | undefined) ?? {}).map(([name, value]) => [
+    variables: Object.entries((operand.let as Document | undefined) ?? {}).map(([name, value]) => [
       name,
       compileExpression(value),
     ]),
@@ -83,10 +83,10 @@ function joinFilter(document: TypedDocument, { localField, foreignField }: Looku
 /** Compiles $unionWith. */
 export function unionStream(operand: unknown, context: PipelineContext): (source: TypedStream) => TypedStream {
   const spec = typeof operand === 'string' ? { coll: operand } : operand;
-  if (!isDocument(spec) || typeof spec['coll'] !== 'string') {
+  if (!isDocument(spec) || typeof spec.coll !== 'string') {
     return fail(ErrorCode.FailedToParse, 'the $unionWith stage specification must be an object or string');
   }
-  const pipeline = (spec['pipeline'] as Document[] | undefined) ?? [];
+  const pipeline = (spec.pipeline as Document[] | undefined) ?? [];
   return (source) => {
     let second: TypedStream | undefined;
     return {
@@ -94,7 +94,7 @@ export function unionStream(operand: unknown, context: PipelineContext): (source
         if (second) return second.step();
         const document = source.step();
         if (document !== undefined) return document;
-        second = decodeStream(runPipeline(spec['coll'] as string, pipeline, { ...context, hint: undefined }));
+        second = decodeStream(runPipeline(spec.coll as string, pipeline, { ...context, hint: undefined }));
         return null;
       },
       pause: () => (second ?? source).pause(),

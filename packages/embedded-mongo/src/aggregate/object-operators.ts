@@ -1,6 +1,6 @@
 /** Expressions on documents, variables and text that need exact types. */
 import { Int32 } from 'bson';
-import { fieldOf, isDocument, setField, type TypedDocument, typeNameOf } from '../bson/typed-values.ts';
+import { fieldOf, isDocument, numberOf, setField, type TypedDocument, typeNameOf } from '../bson/typed-values.ts';
 import { fail } from '../errors.ts';
 import { fixed, isNullish, namedOperands, variadic } from './operands.ts';
 import { type OperatorCompiler, type OperatorTable, withVariables } from './scope.ts';
@@ -18,21 +18,21 @@ export function mergeObjects(values: readonly unknown[]): TypedDocument {
 }
 
 const letOperator: OperatorCompiler = (operand, compile) => {
-  if (!isDocument(operand) || !isDocument(operand['vars']) || !('in' in operand)) {
+  if (!isDocument(operand) || !isDocument(operand.vars) || !('in' in operand)) {
     return fail(16876, "Missing 'vars' or 'in' parameter to $let");
   }
-  const variables = Object.entries(operand['vars']).map(([name, value]) => [name, compile(value)] as const);
-  const body = compile(operand['in']);
+  const variables = Object.entries(operand.vars).map(([name, value]) => [name, compile(value)] as const);
+  const body = compile(operand.in);
   return (scope) =>
     body(withVariables(scope, Object.fromEntries(variables.map(([name, value]) => [name, value(scope)]))));
 };
 
 const getField: OperatorCompiler = (operand, compile) => {
   const named = isDocument(operand) && 'field' in operand;
-  const field = compile(named ? operand['field'] : operand);
-  const input = named && 'input' in operand ? compile(operand['input']) : undefined;
+  const field = compile(named ? operand.field : operand);
+  const input = named && 'input' in operand ? compile(operand.input) : undefined;
   return (scope) => {
-    const document = input ? input(scope) : (scope.variables['CURRENT'] ?? scope.root);
+    const document = input ? input(scope) : (scope.variables.CURRENT ?? scope.root);
     if (isNullish(document)) return document;
     return isDocument(document) ? fieldOf(document, String(field(scope))) : undefined;
   };
@@ -77,6 +77,21 @@ function textLength(name: string, measure: (text: string) => number): OperatorCo
   );
 }
 
+/** Position by code points, as MongoDB counts. */
+function indexOfText(text: unknown, part: unknown, start: unknown, end: unknown): unknown {
+  if (isNullish(text)) return null;
+  if (typeof text !== 'string' || typeof part !== 'string') {
+    return fail(40093, `$indexOfCP requires a string as the first argument, found: ${typeNameOf(text)}`);
+  }
+  const letters = [...text];
+  const wanted = [...part];
+  const last = Math.min(numberOf(end) ?? letters.length, letters.length) - wanted.length;
+  for (let i = numberOf(start) ?? 0; i <= last; i++) {
+    if (wanted.every((letter, n) => letters[i + n] === letter)) return new Int32(i);
+  }
+  return new Int32(-1);
+}
+
 export const objectOperators: OperatorTable = {
   $mergeObjects: variadic((values) =>
     mergeObjects(values.length === 1 && Array.isArray(values[0]) ? values[0] : values),
@@ -86,6 +101,7 @@ export const objectOperators: OperatorTable = {
   $setField: setFieldOperator,
   $concat: variadic(concat),
   $objectToArray: fixed('$objectToArray', 1, 1, objectToArray),
+  $indexOfCP: fixed('$indexOfCP', 2, 4, indexOfText),
   $strLenBytes: textLength('$strLenBytes', Buffer.byteLength),
   $strLenCP: textLength('$strLenCP', (text) => [...text].length),
 };

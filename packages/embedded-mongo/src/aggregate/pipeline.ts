@@ -13,6 +13,7 @@ import type { ResultStream } from '../commands/result-stream.ts';
 import type { Engine, QuerySpec } from '../engine.ts';
 import { ErrorCode, fail } from '../errors.ts';
 import { compareSortValues, parseSort, sortKeyOf, sortValuesOf } from '../query/sort-order.ts';
+import { bucketStages } from './bucket-stage.ts';
 import { checkStage, documentStage } from './document-stages.ts';
 import { baseVariables } from './expression.ts';
 import { literals } from './expression-test.ts';
@@ -119,8 +120,8 @@ export function runPipeline(
 
 /** Counting needs no decoded documents: $count, and a $group by a constant that only sums constants. */
 function countStage(stage: Document, cursor: ResultStream): TypedStream | undefined {
-  const name = '$count' in stage ? (stage['$count'] as string) : undefined;
-  const group = '$group' in stage ? constantGroup(stage['$group']) : undefined;
+  const name = '$count' in stage ? (stage.$count as string) : undefined;
+  const group = '$group' in stage ? constantGroup(stage.$group) : undefined;
   if (name === undefined && !group) return undefined;
   let n = 0;
   let given = false;
@@ -143,7 +144,7 @@ function constantGroup(spec: unknown): ((n: number) => TypedDocument) | undefine
   const { _id, ...fields } = spec;
   if (_id !== null && numberOf(_id) === undefined) return undefined;
   const sums = Object.entries(fields).map(([name, accumulator]) => {
-    const operand = isDocument(accumulator) && Object.keys(accumulator).length === 1 ? accumulator['$sum'] : undefined;
+    const operand = isDocument(accumulator) && Object.keys(accumulator).length === 1 ? accumulator.$sum : undefined;
     return operand instanceof Int32 && !name.includes('.') ? ([name, operand.value] as const) : undefined;
   });
   if (sums.length === 0 || sums.includes(undefined)) return undefined;
@@ -195,6 +196,12 @@ function compileStage(
       const group = compileGroup({ _id: operand, count: { $sum: new Int32(1) } });
       const sort = sortStage({ count: new Int32(-1) }, context);
       return (source) => sort(groupStream(source, group, variables, context.collation));
+    }
+    case '$bucket': {
+      const { group, sort } = bucketStages(operand);
+      const compiled = compileGroup(group);
+      const sorted = sortStage(sort, context);
+      return (source) => sorted(groupStream(source, compiled, variables, context.collation));
     }
     case '$facet':
       return facetStage(operand, context);

@@ -9,7 +9,7 @@ import { ErrorCode, fail, MongoError } from '../errors.ts';
 import { toPlain, toTyped } from './plain-operators.ts';
 import { blockingStream, streamOf, type TypedStream } from './typed-stream.ts';
 
-const NAMES = new Set(['$bucket', '$bucketAuto', '$sample', '$redact', '$setWindowFields', '$fill', '$densify']);
+const NAMES = new Set(['$bucketAuto', '$sample', '$redact', '$setWindowFields', '$fill', '$densify']);
 
 const context = Context.init({
   accumulator: accumulators,

@@ -19,7 +19,7 @@ const cache = new Map<string, Collation>();
 export function compileCollation(spec: unknown): Collation | undefined {
   if (spec === undefined || spec === null) return undefined;
   if (!isDocument(spec)) return fail(ErrorCode.TypeMismatch, `BSON field 'collation' is the wrong type`);
-  const locale = spec['locale'];
+  const locale = spec.locale;
   if (typeof locale !== 'string') {
     return fail(40414, `BSON field 'collation.locale' is missing but a required field`);
   }
@@ -34,25 +34,34 @@ export function compileCollation(spec: unknown): Collation | undefined {
   return collation;
 }
 
+/** ICU's "en_US@collation=x" as a BCP 47 tag. */
+function languageTag(locale: string): string {
+  return locale.replace(/_/g, '-').replace(/@.*/, '');
+}
+
+function isKnownLocale(locale: string): boolean {
+  try {
+    return Intl.Collator.supportedLocalesOf([languageTag(locale)]).length > 0;
+  } catch {
+    return false;
+  }
+}
+
 function build(spec: Document, locale: string): Collation {
-  const strength = numberOf(spec['strength']) ?? 3;
+  const strength = numberOf(spec.strength) ?? 3;
   if (!Number.isInteger(strength) || strength < 1 || strength > 5) {
     fail(51024, `Enumeration value '${strength}' for field 'collation.strength' is not a valid value.`);
   }
-  const caseLevel = spec['caseLevel'] === true;
+  const caseLevel = spec.caseLevel === true;
   const sensitivity =
     strength === 1 ? (caseLevel ? 'case' : 'base') : strength === 2 && !caseLevel ? 'accent' : 'variant';
-  let collator: Intl.Collator;
-  try {
-    collator = new Intl.Collator(locale.replace(/_/g, '-').replace(/@.*/, ''), {
-      sensitivity,
-      numeric: spec['numericOrdering'] === true,
-      ignorePunctuation: spec['alternate'] === 'shifted',
-      ...(spec['caseFirst'] === 'upper' || spec['caseFirst'] === 'lower' ? { caseFirst: spec['caseFirst'] } : {}),
-    });
-  } catch {
-    return fail(ErrorCode.BadValue, `Field 'locale' is invalid in: { locale: "${locale}" }`);
-  }
+  if (!isKnownLocale(locale)) fail(ErrorCode.BadValue, `Field 'locale' is invalid in: { locale: "${locale}" }`);
+  const collator = new Intl.Collator(languageTag(locale), {
+    sensitivity,
+    numeric: spec.numericOrdering === true,
+    ignorePunctuation: spec.alternate === 'shifted',
+    ...(spec.caseFirst === 'upper' || spec.caseFirst === 'lower' ? { caseFirst: spec.caseFirst } : {}),
+  });
   const classes = new Map<string, string>();
   return {
     spec,

@@ -107,31 +107,43 @@ export class KeyWriter {
   private body(source: Buffer, type: number, at: number): void {
     switch (type) {
       case BsonType.double:
-        return this.double(source.readDoubleLE(at));
+        this.double(source.readDoubleLE(at));
+        break;
       case BsonType.int:
-        return this.double(int32At(source, at));
+        this.double(int32At(source, at));
+        break;
       case BsonType.long:
-        return this.long(source, at);
+        this.long(source, at);
+        break;
       case BsonType.decimal:
-        return this.decimal(source, at);
+        this.decimal(source, at);
+        break;
       case BsonType.string:
       case BsonType.symbol:
       case BsonType.code:
-        return this.text(source, at + 4, at + 3 + int32At(source, at));
+        this.text(source, at + 4, at + 3 + int32At(source, at));
+        break;
       case BsonType.object:
-        return this.document(source, at, true);
+        this.document(source, at, true);
+        break;
       case BsonType.array:
-        return this.document(source, at, false);
+        this.document(source, at, false);
+        break;
       case BsonType.objectId:
-        return this.append(source, at, at + 12);
+        this.append(source, at, at + 12);
+        break;
       case BsonType.bool:
-        return this.byte(source[at]!);
+        this.byte(source[at]!);
+        break;
       case BsonType.date:
-        return this.reversed(source, at, 0x80);
+        this.reversed(source, at, 0x80);
+        break;
       case BsonType.timestamp:
-        return this.reversed(source, at, 0);
+        this.reversed(source, at, 0);
+        break;
       default:
-        return this.rareBody(source, type, at);
+        this.rareBody(source, type, at);
+        break;
     }
   }
 
@@ -198,7 +210,10 @@ export class KeyWriter {
 
   private long(source: Buffer, at: number): void {
     const high = int32At(source, at + 4);
-    if (high >= -0x200000 && high < 0x200000) return this.double(high * 0x100000000 + (int32At(source, at) >>> 0));
+    if (high >= -0x200000 && high < 0x200000) {
+      this.double(high * 0x100000000 + (int32At(source, at) >>> 0));
+      return;
+    }
     const exact = source.readBigInt64LE(at);
     const rounded = Number(exact);
     this.orderedDouble(rounded);

@@ -47,7 +47,7 @@ export function decodeValueAt(bytes: Uint8Array, type: number, at: number, end: 
   wrapped[6] = 0;
   wrapped.set(bytes.subarray(at, end), 7);
   wrapped[wrapped.length - 1] = 0;
-  return decodeTyped(wrapped)['v'];
+  return decodeTyped(wrapped).v;
 }
 
 /** Encodes a document. */

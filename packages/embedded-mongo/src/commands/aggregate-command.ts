@@ -59,10 +59,10 @@ export async function aggregate(command: Command): Promise<Document | Buffer> {
   checkFields(command, FIELDS);
   const { body, engine } = command;
   const pipeline = pipelineArgument(command);
-  if (numberOf(body['aggregate']) === 1) return refuseDatabasePipeline(pipeline);
+  if (numberOf(body.aggregate) === 1) return refuseDatabasePipeline(pipeline);
   const name = collectionName(command);
-  const cursor = body['cursor'];
-  if (isTruthy(body['explain'])) return explainPipeline(command, name, pipeline);
+  const cursor = body.cursor;
+  if (isTruthy(body.explain)) return explainPipeline(command, name, pipeline);
   if (!isDocument(cursor)) {
     if (cursor !== undefined)
       fail(

@@ -43,7 +43,7 @@ export async function create(command: Command): Promise<Document> {
     if (isTruthy(body[option]))
       fail(ErrorCode.CommandNotSupported, `create option '${option}' is not supported by this server`);
   }
-  if (compileCollation(body['collation'])) {
+  if (compileCollation(body.collation)) {
     fail(ErrorCode.CommandNotSupported, 'collections with a default collation are not supported by this server');
   }
   const name = writableName(command);
@@ -92,7 +92,7 @@ export function listCollections(command: Command): Promise<Buffer> {
     .collections(command.database)
     .map(describe)
     .filter((description) => matches(encodeTyped(description), 0))
-    .map((description) => (nameOnly ? { name: description['name'], type: 'collection' } : description));
+    .map((description) => (nameOnly ? { name: description.name, type: 'collection' } : description));
   return listReply(command, `${command.database}.$cmd.listCollections`, listed);
 }
 
@@ -116,7 +116,7 @@ export function listDatabases(command: Command): Document {
     .databaseNames()
     .map((name): Document => ({ name, sizeOnDisk: Long.fromNumber(sizeOf(command, name)), empty: false }))
     .filter((description) => matches(encodeTyped(description), 0))
-    .map((description) => (nameOnly ? { name: description['name'] } : description));
+    .map((description) => (nameOnly ? { name: description.name } : description));
   if (nameOnly) return { databases, ok: 1 };
   const total = databases.reduce((sum, { sizeOnDisk }) => sum + Number(sizeOnDisk), 0);
   return {

@@ -24,6 +24,7 @@ export type CommandHandler = (command: Command) => Promise<Reply> | Reply;
 /** The collection that a command names as its first value. */
 export function collectionName(command: Command): string {
   const name = command.body[command.name];
+  if (name === '') fail(ErrorCode.InvalidNamespace, `Invalid namespace specified '${command.database}.'`);
   if (typeof name === 'string') return name;
   return fail(ErrorCode.InvalidNamespace, `collection name has invalid type ${typeNameOf(name)}`);
 }
@@ -102,7 +103,7 @@ export function flagArgument(command: Command, field: string, absent: boolean): 
 
 /** The collation in force. */
 export function collationArgument(source: Document): Collation | undefined {
-  return compileCollation(source['collation']);
+  return compileCollation(source.collation);
 }
 
 /** Fields that every command may carry. */
@@ -149,7 +150,7 @@ export function checkFields(command: Command, known: readonly string[]): void {
 export function isDurable(command: Command): boolean {
   const concern = documentArgument(command, 'writeConcern');
   if (!concern) return true;
-  const w = concern['w'];
+  const w = concern.w;
   const number = numberOf(w);
   if (number !== undefined && number > 1) {
     fail(ErrorCode.BadValue, `cannot use 'w' > 1 when a host is not replicated`);
@@ -157,7 +158,7 @@ export function isDurable(command: Command): boolean {
   if (typeof w === 'string' && w !== 'majority') {
     fail(ErrorCode.BadValue, `cannot use non-majority 'w' mode ${w} when a host is not a member of a replica set`);
   }
-  if (isTruthy(concern['j'])) return true;
+  if (isTruthy(concern.j)) return true;
   return !(number === 0 || number === 1);
 }
 

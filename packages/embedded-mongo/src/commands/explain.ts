@@ -13,12 +13,12 @@ import { drain, Pace } from './result-stream.ts';
 
 /** The `explain` command around find, count, distinct, aggregate, update, delete and findAndModify. */
 export async function explain(command: Command): Promise<Document> {
-  const inner = command.body['explain'];
+  const inner = command.body.explain;
   if (!isDocument(inner))
     return fail(ErrorCode.TypeMismatch, "BSON field 'explain.explain' is the wrong type, expected type 'object'");
   const name = Object.keys(inner)[0] ?? '';
   const explained: Command = { ...command, name, body: inner };
-  const verbosity = command.body['verbosity'];
+  const verbosity = command.body.verbosity;
   const execute = verbosity !== 'queryPlanner';
   if (name === 'aggregate')
     return explainPipeline(explained, collectionName(explained), pipelineArgument(explained), execute);
@@ -36,9 +36,9 @@ function specOf(command: Command): QuerySpec {
     case 'findandmodify':
       return querySpec(command, 'query');
     case 'update':
-      return { filter: first('updates')['q'] as Document };
+      return { filter: first('updates').q as Document };
     case 'delete':
-      return { filter: first('deletes')['q'] as Document };
+      return { filter: first('deletes').q as Document };
     default:
       return fail(ErrorCode.CommandNotFound, `Explain failed due to unknown command: ${command.name}`);
   }
@@ -68,7 +68,7 @@ async function explainQuery(command: Command, name: string, spec: QuerySpec, exe
     },
     command: command.body,
   };
-  if (execute) reply['executionStats'] = await execution(command, collection, spec);
+  if (execute) reply.executionStats = await execution(command, collection, spec);
   return { ...reply, serverInfo: { host: 'embedded', version: '7.0.0' }, ok: 1 };
 }
 

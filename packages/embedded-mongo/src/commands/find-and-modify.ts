@@ -47,11 +47,11 @@ export async function findAndModify(command: Command): Promise<Document> {
   const plan = readPlan(command);
   const projection = projectionOf(command, plan.spec);
   if (plan.remove) checkRemove(command, plan);
-  else if (body['update'] === undefined)
+  else if (body.update === undefined)
     fail(ErrorCode.FailedToParse, 'Either an update or remove=true must be specified');
   const outcome = await engine.store.writer.write(() => {
     if (plan.remove) return remove(command, plan);
-    const update = compileUpdateOf(command, body['update'], body, plan.spec);
+    const update = compileUpdateOf(command, body.update, body, plan.spec);
     return modify(command, plan, update);
   }, isDurable(command));
   const value = outcome.value && projection ? projection(outcome.value) : outcome.value;
@@ -62,7 +62,7 @@ function readPlan(command: Command): Plan {
   const { body } = command;
   const spec: QuerySpec = {
     filter: documentArgument(command, 'query') ?? {},
-    sort: parseSort(body['sort']),
+    sort: parseSort(body.sort),
     hint: hintArgument(body),
     collation: collationArgument(body),
     variables: documentArgument(command, 'let'),
@@ -71,15 +71,14 @@ function readPlan(command: Command): Plan {
   return {
     name: writableName(command),
     spec,
-    remove: isTruthy(body['remove']),
+    remove: isTruthy(body.remove),
     returnNew: flagArgument(command, 'new', false),
     upsert: flagArgument(command, 'upsert', false),
   };
 }
 
 function checkRemove(command: Command, plan: Plan): void {
-  if (command.body['update'] !== undefined)
-    fail(ErrorCode.FailedToParse, 'Cannot specify both an update and remove=true');
+  if (command.body.update !== undefined) fail(ErrorCode.FailedToParse, 'Cannot specify both an update and remove=true');
   if (plan.upsert) fail(ErrorCode.FailedToParse, 'Cannot specify both upsert=true and remove=true');
   if (plan.returnNew)
     fail(
@@ -89,7 +88,7 @@ function checkRemove(command: Command, plan: Plan): void {
 }
 
 function projectionOf(command: Command, spec: QuerySpec): Projection | undefined {
-  const fields = command.body['fields'];
+  const fields = command.body.fields;
   return compileProjection(isDocument(fields) ? fields : undefined, {
     filter: spec.filter,
     context: command.engine.filterContext(spec.collation, spec.variables),

@@ -71,7 +71,7 @@ export function connectionStatus(): Document {
 /** `getParameter`: none can be changed; compass asks for the feature version. */
 export function getParameter(command: Command): Document {
   const reply: Document = { ok: 1 };
-  if ('featureCompatibilityVersion' in command.body) reply['featureCompatibilityVersion'] = { version: '7.0' };
+  if ('featureCompatibilityVersion' in command.body) reply.featureCompatibilityVersion = { version: '7.0' };
   return reply;
 }
 

@@ -79,7 +79,7 @@ function checkOptions(spec: Document, key: Document): void {
         `The field 'partialFilterExpression' must be an object, but got ${typeNameOf(partial)}`,
       );
     compileFilter(partial as Document);
-    if (spec['sparse'] === true)
+    if (spec.sparse === true)
       fail(ErrorCode.CannotCreateIndex, 'cannot mix "partialFilterExpression" and "sparse" options');
   }
   if (expire !== undefined) {
@@ -94,24 +94,24 @@ function checkOptions(spec: Document, key: Document): void {
       fail(ErrorCode.CannotCreateIndex, 'TTL indexes are single-field indexes, compound indexes do not support TTL.');
     if ('_id' in key) fail(197, "The field 'expireAfterSeconds' is not valid for an _id index specification.");
   }
-  if (compileCollation(spec['collation']))
+  if (compileCollation(spec.collation))
     fail(ErrorCode.CommandNotSupported, 'indexes with a collation are not supported by this server');
 }
 
 /** The existing index that makes a new one needless; throws for one that conflicts. */
 function existing(collection: Collection, spec: Document): IndexDefinition | undefined {
-  const pattern = patternText(spec['key'] as Document);
+  const pattern = patternText(spec.key as Document);
   if (pattern === '_id:1') return collection.idIndex;
   for (const index of collection.indexes) {
     const sameKey = patternText(index.keyPattern) === pattern;
-    const sameName = index.name === spec['name'];
+    const sameName = index.name === spec.name;
     if (!sameKey && !sameName) continue;
-    const samePartial = identityOf(index.partialFilter ?? null) === identityOf(spec['partialFilterExpression'] ?? null);
+    const samePartial = identityOf(index.partialFilter ?? null) === identityOf(spec.partialFilterExpression ?? null);
     const sameOptions =
       samePartial &&
-      index.unique === isTruthy(spec['unique']) &&
-      index.sparse === isTruthy(spec['sparse']) &&
-      index.expireAfterSeconds === numberOf(spec['expireAfterSeconds']);
+      index.unique === isTruthy(spec.unique) &&
+      index.sparse === isTruthy(spec.sparse) &&
+      index.expireAfterSeconds === numberOf(spec.expireAfterSeconds);
     if (sameKey && sameName && sameOptions) return index;
     if (sameName) {
       fail(
@@ -193,7 +193,7 @@ export function listIndexes(command: Command): Promise<Buffer> {
 
 /** Documents made here as a cursor reply. */
 export function listReply(command: Command, namespace: string, documents: readonly Document[]): Promise<Buffer> {
-  const cursor = command.body['cursor'];
+  const cursor = command.body.cursor;
   const batchSize = isDocument(cursor) ? countArgument(command, 'batchSize', cursor) : undefined;
   let next = 0;
   const stream = {
@@ -214,7 +214,7 @@ export async function dropIndexes(command: Command): Promise<Document> {
   return engine.store.writer
     .write(() => {
       const collection = requireCollection(command);
-      const dropped = indexesToDrop(collection, body['index']);
+      const dropped = indexesToDrop(collection, body.index);
       const before = collection.indexes.length;
       collection.indexes = collection.indexes.filter((index) => !dropped.includes(index));
       for (const index of dropped) engine.catalog.discardTree(index.treeId);

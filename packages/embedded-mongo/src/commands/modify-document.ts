@@ -64,10 +64,10 @@ export function insertUpsert(
       fail(ErrorCode.BadValue, 'The positional operator did not find the match needed from the query.') as number,
   };
   let made = update.apply(base, target);
-  if (made['_id'] === undefined) made = { _id: new ObjectId(), ...made };
+  if (made._id === undefined) made = { _id: new ObjectId(), ...made };
   const document = withIdFirst(encodeStored(made), () => engine.newObjectId());
   collection.insert(document);
-  return { document, id: made['_id'] };
+  return { document, id: made._id };
 }
 
 function encodeStored(document: TypedDocument): Buffer {

@@ -51,7 +51,7 @@ export function querySpec(command: Command, filterField: string): QuerySpec {
   const { body } = command;
   return {
     filter: documentArgument(command, filterField) ?? {},
-    sort: parseSort(body['sort']),
+    sort: parseSort(body.sort),
     skip: countArgument(command, 'skip') ?? 0,
     hint: hintArgument(body),
     collation: collationArgument(body),
@@ -61,7 +61,7 @@ export function querySpec(command: Command, filterField: string): QuerySpec {
 
 /** A hint, or undefined for none. */
 export function hintArgument(source: Document): unknown {
-  const hint = source['hint'];
+  const hint = source.hint;
   if (isAbsent(hint) || (isDocument(hint) && Object.keys(hint).length === 0)) return undefined;
   if (typeof hint === 'string' || isDocument(hint)) return hint;
   return fail(ErrorCode.FailedToParse, `hint must be a string or an object, not ${typeNameOf(hint)}`);
@@ -82,7 +82,7 @@ export function findStream(command: Command, spec: QuerySpec): ResultStream {
     variables: spec.variables,
     now: engine.now(),
   });
-  if (isTruthy(body['tailable'])) {
+  if (isTruthy(body.tailable)) {
     fail(ErrorCode.BadValue, 'error processing query: tailable cursor requested on non capped collection');
   }
   const cursor = engine.open(collection, spec);
@@ -111,8 +111,8 @@ export async function find(command: Command): Promise<Buffer> {
 export async function getMore(command: Command): Promise<Buffer> {
   checkFields(command, ['collection', 'batchSize']);
   const { engine, body } = command;
-  const id = cursorIdOf(body['getMore']);
-  const namespace = `${command.database}.${String(body['collection'])}`;
+  const id = cursorIdOf(body.getMore);
+  const namespace = `${command.database}.${String(body.collection)}`;
   const batchSize = countArgument(command, 'batchSize') || Number.POSITIVE_INFINITY;
   const stream = engine.cursors.take(id, namespace);
   try {
@@ -131,7 +131,7 @@ export async function getMore(command: Command): Promise<Buffer> {
 
 /** The `killCursors` command. */
 export function killCursors(command: Command): Document {
-  const ids = command.body['cursors'];
+  const ids = command.body.cursors;
   if (!Array.isArray(ids)) return fail(ErrorCode.TypeMismatch, `BSON field 'killCursors.cursors' is the wrong type`);
   const killed: Long[] = [];
   const notFound: Long[] = [];
@@ -147,7 +147,7 @@ export async function count(command: Command): Promise<Document> {
   checkFields(command, ['query', 'limit', 'skip', 'hint', 'collation', 'fields']);
   const { engine } = command;
   const collection = engine.catalog.find(command.database, collectionName(command));
-  const limit = Math.abs(numberOf(command.body['limit']) ?? 0);
+  const limit = Math.abs(numberOf(command.body.limit) ?? 0);
   const spec = { ...querySpec(command, 'query'), limit };
   let n = 0;
   if (collection && Object.keys(spec.filter).length === 0 && spec.hint === undefined) {
@@ -166,6 +166,7 @@ export async function distinct(command: Command): Promise<Document> {
   checkFields(command, ['key', 'query', 'collation', 'hint']);
   const { engine, body } = command;
   const { key } = body;
+  if (key === undefined) fail(40414, `BSON field 'distinct.key' is missing but a required field`);
   if (typeof key !== 'string')
     return fail(
       ErrorCode.TypeMismatch,

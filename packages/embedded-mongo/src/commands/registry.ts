@@ -114,7 +114,7 @@ export function executeRequest(engine: Engine, request: Request, connectionId: n
   const name = nameOfCommand(request.body);
   const handler = COMMANDS.get(name) ?? unknownCommand(name);
   const body = decodeTyped(request.body);
-  const database = request.legacy ? 'admin' : body['$db'];
+  const database = request.legacy ? 'admin' : body.$db;
   if (typeof database !== 'string') return fail(40571, 'OP_MSG requests require a $db argument');
   refuseTransactions(body);
   const command: Command = { name, body, database, request, engine, connectionId };
@@ -137,12 +137,12 @@ function unknownCommand(name: string): never {
 }
 
 function refuseTransactions(body: Record<string, unknown>): void {
-  if (body['txnNumber'] !== undefined || body['startTransaction'] !== undefined || body['autocommit'] !== undefined) {
+  if (body.txnNumber !== undefined || body.startTransaction !== undefined || body.autocommit !== undefined) {
     fail(ErrorCode.IllegalOperation, 'Transaction numbers are only allowed on a replica set member or mongos');
   }
-  const concern = body['readConcern'] as Record<string, unknown> | undefined;
-  if (concern?.['level'] === 'snapshot') {
+  const concern = body.readConcern as Record<string, unknown> | undefined;
+  if (concern?.level === 'snapshot') {
     fail(246, 'node needs to be a replica set member to use readConcern: snapshot'); // 246 is SnapshotUnavailable
   }
-  if (concern?.['level'] === 'linearizable') fail(123, 'cannot use linearizable read concern on a standalone node');
+  if (concern?.level === 'linearizable') fail(123, 'cannot use linearizable read concern on a standalone node');
 }

@@ -74,7 +74,7 @@ function runOne(index: number, statement: (index: number) => boolean, errors: Ma
 /** The end of a write reply. */
 export function writeReply(counts: Document, errors: readonly Document[]): Document {
   const reply: Document = { ...counts };
-  if (errors.length > 0) reply['writeErrors'] = errors;
-  reply['ok'] = 1;
+  if (errors.length > 0) reply.writeErrors = errors;
+  reply.ok = 1;
   return reply;
 }

@@ -50,8 +50,8 @@ export async function insert(command: Command): Promise<Document> {
     collection.insert(withIdFirst(document, () => engine.newObjectId()));
     return true;
   });
-  const all = command.body['ordered'] === false || errors.length === 0;
-  const n = all ? documents.length - errors.length : numberOf(errors[0]!['index'])!;
+  const all = command.body.ordered === false || errors.length === 0;
+  const n = all ? documents.length - errors.length : numberOf(errors[0]!.index)!;
   return writeReply({ n: new Int32(n) }, errors);
 }
 
@@ -73,37 +73,37 @@ interface UpdateStatement {
 /** Compiles the update of a statement or of findAndModify. */
 export function compileUpdateOf(command: Command, update: unknown, source: Document, spec: QuerySpec): CompiledUpdate {
   return compileUpdate(update, {
-    arrayFilters: source['arrayFilters'],
+    arrayFilters: source.arrayFilters,
     collation: spec.collation,
     compilePipeline: (stages) =>
       compilePipelineUpdate(stages, {
         now: command.engine.now(),
-        variables: { ...spec.variables, ...(source['c'] as Document) },
+        variables: { ...spec.variables, ...(source.c as Document) },
       }),
   });
 }
 
 function parseUpdate(command: Command, statement: Document): UpdateStatement {
-  const filter = statement['q'];
+  const filter = statement.q;
   if (!isDocument(filter)) {
     return fail(
       ErrorCode.TypeMismatch,
       `BSON field 'update.updates.q' is the wrong type '${typeNameOf(filter)}', expected type 'object'`,
     );
   }
-  const multi = isTruthy(statement['multi']);
+  const multi = isTruthy(statement.multi);
   const spec: QuerySpec = {
     filter,
     hint: hintArgument(statement),
     collation: collationArgument(statement),
-    sort: parseSort(statement['sort']),
+    sort: parseSort(statement.sort),
     variables: documentArgument(command, 'let'),
   };
   if (spec.sort && multi) fail(ErrorCode.FailedToParse, 'Cannot specify sort with multi=true');
-  const update = compileUpdateOf(command, statement['u'], statement, spec);
+  const update = compileUpdateOf(command, statement.u, statement, spec);
   if (multi && update.isReplacement)
     fail(ErrorCode.FailedToParse, 'multi update is not supported for replacement-style update');
-  return { spec, update, multi, upsert: isTruthy(statement['upsert']), seen: new Set(), matched: 0, modified: 0 };
+  return { spec, update, multi, upsert: isTruthy(statement.upsert), seen: new Set(), matched: 0, modified: 0 };
 }
 
 /** The `update` command. */
@@ -111,6 +111,7 @@ export async function update(command: Command): Promise<Document> {
   checkFields(command, ['updates', 'ordered', 'bypassDocumentValidation', 'let']);
   const name = writableName(command);
   const statements = typedDocuments(command, 'updates');
+  for (const statement of statements) requireFields('update.updates', statement, ['q', 'u']);
   const states: (UpdateStatement | undefined)[] = statements.map(() => undefined);
   const run = (index: number) => {
     // after a rollback a single update starts afresh; a multi update goes on with the documents that are left
@@ -130,8 +131,15 @@ export async function update(command: Command): Promise<Document> {
     n: new Int32(done.reduce((sum, { matched }) => sum + matched, 0) + upserted.length),
     nModified: new Int32(done.reduce((sum, { modified }) => sum + modified, 0)),
   };
-  if (upserted.length > 0) counts['upserted'] = upserted;
+  if (upserted.length > 0) counts.upserted = upserted;
   return writeReply(counts, errors);
+}
+
+/** A statement without these is an error of the whole command. */
+function requireFields(owner: string, statement: Document, fields: readonly string[]): void {
+  for (const field of fields) {
+    if (statement[field] === undefined) fail(40414, `BSON field '${owner}.${field}' is missing but a required field`);
+  }
 }
 
 /** Keeps the progress of multi updates in step with the transactions that hold it. */
@@ -191,15 +199,14 @@ interface DeleteStatement {
 }
 
 function parseDelete(command: Command, statement: Document): DeleteStatement {
-  const filter = statement['q'];
+  const filter = statement.q;
   if (!isDocument(filter)) {
     return fail(
       ErrorCode.TypeMismatch,
       `BSON field 'delete.deletes.q' is the wrong type '${typeNameOf(filter)}', expected type 'object'`,
     );
   }
-  const limit = numberOf(statement['limit']);
-  if (limit === undefined) fail(40414, "BSON field 'delete.deletes.limit' is missing but a required field");
+  const limit = numberOf(statement.limit);
   if (limit !== 0 && limit !== 1) {
     fail(ErrorCode.FailedToParse, `The limit field in delete objects must be 0 or 1. Got ${limit}`);
   }
@@ -217,6 +224,7 @@ export async function deleteDocuments(command: Command): Promise<Document> {
   checkFields(command, ['deletes', 'ordered', 'let']);
   const name = writableName(command);
   const statements = typedDocuments(command, 'deletes');
+  for (const statement of statements) requireFields('delete.deletes', statement, ['q', 'limit']);
   const states: (DeleteStatement | undefined)[] = statements.map(() => undefined);
   const errors = await runStatements(command, statements.length, (index) => {
     let state = states[index];

@@ -191,7 +191,7 @@ function scalarOperator(
     case '$in':
       return ['in', listPredicate(operator, operand, context)];
     case '$regex':
-      return ['regex', matchesRegex(regexOf(operand, siblings['$options']), true)];
+      return ['regex', matchesRegex(regexOf(operand, siblings.$options), true)];
     case '$options':
       if (!('$regex' in siblings)) fail(ErrorCode.BadValue, '$options needs a $regex');
       return undefined;
@@ -249,7 +249,7 @@ function parseAll(path: FieldPath, operand: unknown, context: FilterContext): Fi
   if (operand.length === 0) return { kind: 'or', branches: [] };
   const nodes = operand.map((item) => {
     if (isDocument(item) && '$elemMatch' in item) {
-      return leaf(path, 'other', item, elemMatch(item['$elemMatch'], context), true);
+      return leaf(path, 'other', item, elemMatch(item.$elemMatch, context), true);
     }
     if (isOperatorDocument(item)) return fail(ErrorCode.BadValue, 'no $ expressions in $all');
     const isRegex = bsonTypeOf(item) === BsonType.regex;

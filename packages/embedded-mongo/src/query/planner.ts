@@ -211,7 +211,7 @@ function planUnion(
 
 function planHinted(collection: Collection, request: PlanRequest, conjuncts: readonly FilterNode[]): Plan {
   const { hint } = request;
-  const natural = typeof hint === 'object' && hint !== null ? (hint as Document)['$natural'] : undefined;
+  const natural = typeof hint === 'object' && hint !== null ? (hint as Document).$natural : undefined;
   if (natural !== undefined) return scanPlan(conjuncts, Number(natural) < 0, false);
   const index = findHinted(collection, hint);
   return considerIndex(index, request, conjuncts, true)!.plan;

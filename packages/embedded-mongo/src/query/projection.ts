@@ -74,7 +74,10 @@ function mapArrays(
   if (!isDocument(value)) return;
   const [part, ...rest] = parts;
   const child = fieldOf(value, part!);
-  if (rest.length > 0) return mapArrays(child, rest, change);
+  if (rest.length > 0) {
+    mapArrays(child, rest, change);
+    return;
+  }
   if (!Array.isArray(child)) return;
   const changed = change(child);
   if (changed) value[part!] = changed;

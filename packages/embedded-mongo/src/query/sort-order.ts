@@ -34,7 +34,7 @@ function parseField(path: string, direction: unknown): IndexField {
 }
 
 function showMeta(direction: Document): string {
-  return String(direction['$meta']);
+  return String(direction.$meta);
 }
 
 /** Bytes by whose order documents sort: of an array the element that comes first counts. */

@@ -246,7 +246,7 @@ function bitMask(operator: string, operand: unknown): bigint {
   if (Array.isArray(operand)) return operand.reduce((mask, bit) => mask | (1n << BigInt(numberOf(bit) ?? 0)), 0n);
   const number = numberOf(operand);
   if (number !== undefined && Number.isInteger(number) && number >= 0) return BigInt(number);
-  const buffer = (operand as Document | null)?.['buffer'];
+  const buffer = (operand as Document | null)?.buffer;
   if (buffer instanceof Uint8Array) return littleEndian(buffer);
   return fail(ErrorCode.BadValue, `${operator} takes an Array, a number, or a BinData`);
 }

@@ -44,16 +44,16 @@ export class Catalog implements CollectionOwner {
   }
 
   private restore(stored: Document): void {
-    const identity = stored['identity'] as Document;
+    const identity = stored.identity as Document;
     const collection = this.register({
-      database: identity['database'],
-      name: identity['name'],
-      treeId: Number(identity['treeId']),
-      options: identity['options'],
-      uuid: Buffer.from(identity['uuid'].buffer),
+      database: identity.database,
+      name: identity.name,
+      treeId: Number(identity.treeId),
+      options: identity.options,
+      uuid: Buffer.from(identity.uuid.buffer),
     });
-    collection.indexes = (stored['indexes'] as Document[]).map((index) =>
-      defineIndex({ spec: index['spec'], treeId: Number(index['treeId']), multikey: index['multikey'] }, this.compile),
+    collection.indexes = (stored.indexes as Document[]).map((index) =>
+      defineIndex({ spec: index.spec, treeId: Number(index.treeId), multikey: index.multikey }, this.compile),
     );
     const stats = this.store.get(catalogKey(STATS, String(collection.treeId)));
     collection.count = stats ? stats.readDoubleBE(0) : 0;

@@ -11,7 +11,7 @@ const COMMIT_WITHOUT_FLUSH = 0x10002 as TransactionFlags;
 /** A transaction is closed after this many milliseconds of work, so that readers are not held up. */
 const BATCH_MS = 8;
 /** While a flush is under way, jobs gather until so many wait: each commit costs about 0.1 ms whatever its size. */
-const GATHER = 12;
+const GATHER = 25;
 
 interface Job {
   run: () => unknown;
@@ -116,7 +116,10 @@ export class GroupCommit {
 
   private startSync(): void {
     if (this.syncing) return;
-    if (this.unsynced.length === 0) return this.signalIdle();
+    if (this.unsynced.length === 0) {
+      this.signalIdle();
+      return;
+    }
     this.syncing = true;
     const jobs = this.unsynced;
     this.unsynced = [];

@@ -43,24 +43,24 @@ function topLevelNames(filter: Document, names: Set<string>): void {
 /** Builds the working form of an index from its specification. */
 export function defineIndex(stored: StoredIndex, compile: (filter: Document) => RawMatcher): IndexDefinition {
   const { spec } = stored;
-  const keyPattern = spec['key'] as Document;
+  const keyPattern = spec.key as Document;
   const fields = Object.entries(keyPattern).map(([path, direction]) => ({
     path: fieldPath(path),
     descending: (numberOf(direction) ?? 1) < 0,
   }));
-  const partialFilter = spec['partialFilterExpression'] as Document | undefined;
+  const partialFilter = spec.partialFilterExpression as Document | undefined;
   const touchedBy = new Set(fields.map((field) => field.path.text.split('.')[0]!));
   if (partialFilter) topLevelNames(partialFilter, touchedBy);
   return {
-    name: spec['name'] as string,
+    name: spec.name as string,
     treeId: stored.treeId,
     keyPattern,
     fields,
-    unique: spec['unique'] === true || spec['name'] === '_id_',
-    sparse: spec['sparse'] === true,
+    unique: spec.unique === true || spec.name === '_id_',
+    sparse: spec.sparse === true,
     partialFilter,
     isIncluded: partialFilter && compile(partialFilter),
-    expireAfterSeconds: numberOf(spec['expireAfterSeconds']),
+    expireAfterSeconds: numberOf(spec.expireAfterSeconds),
     spec,
     multikey: fields.map((_, i) => stored.multikey[i] ?? false),
     touchedBy,

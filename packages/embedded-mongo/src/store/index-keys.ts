@@ -76,8 +76,8 @@ function expand(
     }
     array = slot.array;
   }
-  if (array === -1) return emit(bytes, fields, slots, visit);
-  expandArray(bytes, fields, slots, array, visit, onArray);
+  if (array === -1) emit(bytes, fields, slots, visit);
+  else expandArray(bytes, fields, slots, array, visit, onArray);
 }
 
 /** Follows a path through embedded documents to a value, or to the first array. */

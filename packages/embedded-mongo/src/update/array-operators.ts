@@ -19,7 +19,7 @@ function requireArray(value: unknown, operator: string, path: string): unknown[]
 /** `{ $each: [...] }` or a single value. */
 function eachOf(operand: unknown, operator: string): { values: unknown[]; modifiers: Document } {
   if (!isDocument(operand) || !('$each' in operand)) return { values: [operand], modifiers: {} };
-  const each = operand['$each'];
+  const each = operand.$each;
   if (!Array.isArray(each)) {
     const code = operator === '$push' ? ErrorCode.BadValue : ErrorCode.TypeMismatch;
     return fail(code, `The argument to $each in ${operator} must be an array but it was of type: ${typeNameOf(each)}`);
@@ -35,12 +35,12 @@ function eachOf(operand: unknown, operator: string): { values: unknown[]; modifi
 export function push(current: unknown, operand: unknown, path: string, collation: Collation | undefined): unknown[] {
   const array = current === undefined ? [] : [...requireArray(current, '$push', path)];
   const { values, modifiers } = eachOf(operand, '$push');
-  const position = modifiers['$position'] === undefined ? array.length : integerOf(modifiers['$position'], '$position');
+  const position = modifiers.$position === undefined ? array.length : integerOf(modifiers.$position, '$position');
   const at = position < 0 ? Math.max(0, array.length + position) : Math.min(position, array.length);
   array.splice(at, 0, ...values);
-  if (modifiers['$sort'] !== undefined) sortArray(array, modifiers['$sort'], collation);
-  if (modifiers['$slice'] === undefined) return array;
-  const slice = integerOf(modifiers['$slice'], '$slice');
+  if (modifiers.$sort !== undefined) sortArray(array, modifiers.$sort, collation);
+  if (modifiers.$slice === undefined) return array;
+  const slice = integerOf(modifiers.$slice, '$slice');
   return slice < 0 ? array.slice(slice) : array.slice(0, slice);
 }
 

@@ -82,15 +82,15 @@ function compileReplacement(update: Document, options: UpdateOptions): CompiledU
 
 /** `_id` never changes, and stays first. */
 function keepId(before: TypedDocument, after: TypedDocument): TypedDocument {
-  if (before['_id'] === undefined) return after;
-  if (after['_id'] !== undefined && identityOf(after['_id']) !== identityOf(before['_id'])) {
+  if (before._id === undefined) return after;
+  if (after._id !== undefined && identityOf(after._id) !== identityOf(before._id)) {
     fail(
       ErrorCode.ImmutableField,
-      `After applying the update, the (immutable) field '_id' was found to have been altered to _id: ${showValue(after['_id'])}`,
+      `After applying the update, the (immutable) field '_id' was found to have been altered to _id: ${showValue(after._id)}`,
     );
   }
   const { _id: _dropped, ...rest } = after;
-  return { _id: before['_id'], ...rest };
+  return { _id: before._id, ...rest };
 }
 
 function compileModifiers(update: Document, options: UpdateOptions): CompiledUpdate {
@@ -105,7 +105,7 @@ function compileModifiers(update: Document, options: UpdateOptions): CompiledUpd
   const ordered = [...modifiers].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   return {
     apply: (document, target) => {
-      const id = document['_id'];
+      const id = document._id;
       const context: PathContext = { arrayFilters, positional: (path) => target.positional(path) };
       for (const modifier of ordered) applyModifier(document, modifier, context, target, options);
       if (changes.has('_id')) refuseChangedId(id, document, target);
@@ -119,7 +119,7 @@ function compileModifiers(update: Document, options: UpdateOptions): CompiledUpd
 
 function refuseChangedId(before: unknown, document: TypedDocument, target: UpdateTarget): void {
   if (target.isInsert && before === undefined) return;
-  if (document['_id'] !== undefined && identityOf(before) === identityOf(document['_id'])) return;
+  if (document._id !== undefined && identityOf(before) === identityOf(document._id)) return;
   fail(ErrorCode.ImmutableField, `Performing an update on the path '_id' would modify the immutable field '_id'`);
 }
 
@@ -317,7 +317,7 @@ function computeValue(
   switch (operator) {
     case '$inc':
     case '$mul':
-      return arithmetic(operator, current, operand, path, document['_id']);
+      return arithmetic(operator, current, operand, path, document._id);
     case '$min':
     case '$max':
       return extreme(operator, current, operand, collation);

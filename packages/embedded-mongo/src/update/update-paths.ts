@@ -79,7 +79,7 @@ export function setAt(root: TypedDocument, parts: readonly string[], value: unkn
 function assign(container: unknown, part: string, value: unknown, owner: string | undefined): void {
   if (Array.isArray(container)) {
     const index = arrayIndex(part);
-    if (index === -1) return notViable(container, part, owner);
+    if (index === -1) notViable(container, part, owner);
     if (index > container.length + MAX_PADDING)
       fail(ErrorCode.BadValue, `can't backfill array to larger than ${MAX_PADDING} elements`);
     while (container.length < index) container.push(null);

@@ -16,13 +16,13 @@ export function documentFromFilter(filter: Document, idOnly: boolean): TypedDocu
     if (parts.some((part) => part.startsWith('$'))) continue;
     setAt(document, parts, value);
   }
-  const id = document['_id'];
+  const id = document._id;
   if (Array.isArray(id)) fail(53, `The '_id' value cannot be of type array`);
   return idFirst(document);
 }
 
 function idFirst(document: TypedDocument): TypedDocument {
-  if (document['_id'] === undefined) return document;
+  if (document._id === undefined) return document;
   const { _id, ...rest } = document;
   return { _id, ...rest };
 }

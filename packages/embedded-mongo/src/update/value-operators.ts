@@ -54,7 +54,7 @@ export function extreme(
 /** `$currentDate: { a: true | { $type: 'date' | 'timestamp' } }`. */
 export function currentDate(operand: unknown, now: Date): unknown {
   if (typeof operand === 'boolean') return now;
-  const type = isDocument(operand) ? operand['$type'] : undefined;
+  const type = isDocument(operand) ? operand.$type : undefined;
   if (type === 'date') return now;
   if (type === 'timestamp') return Timestamp.fromBits(1, Math.floor(now.getTime() / 1000));
   return fail(
