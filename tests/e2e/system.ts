@@ -21,7 +21,7 @@ const ROOMY = {
   CLIENT_URL: 'http://localhost:3000',
 };
 
-const token = (userId: string, claims: Record<string, unknown> = {}) =>
+export const tokenOf = (userId: string, claims: Record<string, unknown> = {}) =>
   mintToken(JWT_SECRET, { sub: userId, ...claims });
 
 export async function startSplit(env: Record<string, string> = {}): Promise<System> {
@@ -41,7 +41,7 @@ export async function startSplit(env: Record<string, string> = {}): Promise<Syst
     url: split.edge.url,
     gateways: [split.gateway[0]?.url ?? '', split.gateway[1]?.url ?? ''],
     apis: [split.api[0]?.url ?? '', split.api[1]?.url ?? ''],
-    token,
+    token: tokenOf,
     stop: async () => {
       await split.stop();
       await redis.stop();
@@ -71,7 +71,7 @@ export async function startStandaloneSystem(env: Record<string, string> = {}): P
     url,
     gateways: [url, url],
     apis: [url, url],
-    token,
+    token: tokenOf,
     stop: async () => {
       await process.stop();
       await folder.remove();

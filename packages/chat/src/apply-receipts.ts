@@ -96,6 +96,7 @@ async function announceDelivered(ctx: WorkerContext, step: DeliveredStep): Promi
     const payload = { messageId, conversationId: conversation.id, seq, deliveredTo };
     const event = outbound('message:delivered', payload, { traceId, conversationId: conversation.id });
     await publishOrLeaveToSync(ctx, event, [senderId]);
+    ctx.log.debug({ traceId, messageId, conversationId: conversation.id, seq }, 'message delivered');
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ExternalMediaPolicy, MediaParts } from './media-policy.ts';
 import type { EventFeed, EventPublisher, PresenceDirectory, RateLimiter, ReceiptLog } from './ports/bus.ts';
-import type { Clock, Ids, Log } from './ports/environment.ts';
+import type { Clock, Ids, TraceLog } from './ports/environment.ts';
 import type { ChatStore } from './ports/repositories.ts';
 
 /** Limits and choices of the domain that a deployment sets. */
@@ -38,7 +38,7 @@ export interface ChatContext {
   settings: ChatSettings;
   clock: Clock;
   ids: Ids;
-  log: Log;
+  log: TraceLog;
   /** Called at every step and waited for; absent in production. */
   atStep?: ((step: Step) => Promise<void>) | undefined;
 }

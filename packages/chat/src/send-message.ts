@@ -47,6 +47,10 @@ export async function sendMessage(
   try {
     await publishMessage(ctx, message, view, { participants: conversation.participants, traceId });
     ctx.published.add(message.id);
+    ctx.log.debug(
+      { traceId, messageId: message.id, conversationId: message.conversationId, seq: message.seq },
+      'message sent',
+    );
   } catch (error) {
     // Stored is sent: the mark `unpublished` stays, and the relay delivers it once the bus is back.
     ctx.log.warn({ err: error, traceId, messageId: message.id }, 'message stored but not published; left to the relay');

@@ -30,7 +30,7 @@ export async function startChatFixture(): Promise<ChatFixture> {
       offset += ms;
     },
   };
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
   const ctx: ChatFixture['ctx'] = {
     store,

@@ -1,4 +1,4 @@
-import type { Clock, InboxBatch, InboxEntry, Log } from '@confab/chat';
+import type { Clock, InboxBatch, InboxEntry, TraceLog } from '@confab/chat';
 import { serverEvents } from '@confab/contracts';
 import { deliveryReceipts } from './delivery-receipts.ts';
 import type { GatewayCounters } from './gateway-metrics.ts';
@@ -21,7 +21,7 @@ export interface InboxHandlerOptions {
   counters: () => GatewayCounters;
   clock: Clock;
   newId: () => string;
-  log: Log;
+  log: TraceLog;
 }
 
 /** What a gateway does with what comes from the bus for its sockets. */

@@ -17,3 +17,8 @@ export interface Log {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** With a level for following one message by its trace id through all services. */
+export interface TraceLog extends Log {
+  debug(fields: object, message: string): void;
+}
