@@ -13,6 +13,7 @@ interface Pending {
   bytesAtStart: number;
   packets: number;
   count: () => void;
+  onClose: () => void;
 }
 
 export interface PreAuthGuard {
@@ -32,7 +33,9 @@ export function createPreAuthGuard(onCut: () => void, now: () => number = () => 
 
   const pass = (connection: EngineConnection) => {
     const state = pending.get(connection);
-    if (state) connection.off('packet', state.count);
+    if (!state) return;
+    connection.off('packet', state.count);
+    connection.off('close', state.onClose);
     pending.delete(connection);
   };
 
@@ -63,14 +66,15 @@ export function createPreAuthGuard(onCut: () => void, now: () => number = () => 
           state.packets += 1;
           if (state.packets > MAX_PACKETS) cut(connection);
         },
+        onClose: () => {
+          pass(connection);
+          // A protocol error closes without the guard: no stranger is waited for to take part in that either.
+          (connection.request as EngineRequest).websocket?.terminate();
+        },
       };
       pending.set(connection, state);
       connection.on('packet', state.count);
-      connection.once('close', () => {
-        // A protocol error closes without the guard: no stranger is waited for to take part in that either.
-        if (pending.has(connection)) (connection.request as EngineRequest).websocket?.terminate();
-        pass(connection);
-      });
+      connection.once('close', state.onClose);
     },
     pass,
     close: () => clearInterval(sweep),

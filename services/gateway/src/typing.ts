@@ -52,7 +52,10 @@ export function createTyping(io: GatewayServer, signals: SignalPublisher, clock:
       for (const conversationId of [...socket.data.typing.keys()]) left(socket, conversationId);
     },
     show({ event, to, conversationId, userId }) {
-      const target = io.local.to(to.map(userRoom)).except(userRoom(userId));
+      const rooms = to.filter((recipient) => recipient !== userId).map(userRoom);
+      // For Socket.IO no room at all means everybody.
+      if (rooms.length === 0) return;
+      const target = io.local.to(rooms);
       // A start may be dropped under pressure; a lost stop would leave "is typing" standing.
       const payload = { conversationId, userId };
       if (event === 'typing:start') target.volatile.emit(event, payload);
