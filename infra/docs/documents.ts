@@ -4,6 +4,7 @@ import { ReceiptsConfig } from '@confab/receipts';
 import { type ConfigVariable, configTable, describeConfig, envExample } from '@confab/service-kit';
 import { StandaloneConfig } from '@confab/standalone';
 import { asyncApi } from './asyncapi.ts';
+import { errorsDocument } from './errors.ts';
 import { openApi } from './openapi.ts';
 
 const SERVICES = {
@@ -19,6 +20,7 @@ export async function generatedDocuments(mongodbUrl: string, database: string): 
     ['docs/api/openapi.json', toJson(await openApi(mongodbUrl, database))],
     ['docs/api/asyncapi.json', toJson(asyncApi())],
     ['docs/configuration.md', configuration()],
+    ['docs/errors.md', errorsDocument()],
     ['.env.example', environment()],
   ]);
 }

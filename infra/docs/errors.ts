@@ -1,0 +1,50 @@
+import { disconnectCatalogue, errorCatalogue } from '@confab/contracts';
+
+const HEAD = `# Errors and ends of connections
+
+This file is generated from \`packages/contracts/src/errors.ts\`: \`npm run docs:api\`.
+
+## Errors
+
+One code per failure, the same over REST and sockets:
+
+- REST: \`{"success": false, "error": {"code", "message", "field"?, "retryAfter"?}, "retryAfter"?}\` with the status below.
+- Socket events with an ack callback: \`{"success": false, "error": {...}}\` to the callback. Without one: the \`error\` event.
+- A refused connection: \`connect_error\` with the same error in \`error.data\`.
+
+Build on the code; the message is for people and may change. \`retryAfter\` is in whole seconds. "Again" means: the same call may
+succeed later as it is. Give a send a \`clientMessageId\`, and repeating it can never make two messages.
+`;
+
+const ENDS = `## Ends of connections
+
+Just before a gateway ends a socket it emits \`session:end {code, message, reconnect, retryAfter?}\`. Then:
+
+- \`yes\`: only the transport closes, and socket.io-client reconnects by itself. Wait \`retryAfter\` seconds if it is given. After
+  connecting, fetch what was missed: \`POST /api/chat/sync\`, or history. The SDK does all of that by itself.
+- \`new-token\`: connect again with another token; this one will not be taken.
+- \`no\`: the server disconnects the socket, and socket.io-client does not come back by itself. Connecting again makes sense once the cause is gone.
+
+A connection that ends without \`session:end\` (a crash, a lost network) is as \`yes\`.
+`;
+
+const RECONNECTS = { yes: 'yes', 'new-token': 'with a new token', no: 'no' } as const;
+
+/** The catalogue of errors and of disconnect codes, for people who write clients. */
+export function errorsDocument(): string {
+  const errors = Object.entries(errorCatalogue).map(
+    ([code, { status, retryable, message }]) =>
+      `| \`${code}\` | ${status} | ${retryable ? 'yes' : 'no'} | ${message} |`,
+  );
+  const ends = Object.entries(disconnectCatalogue).map(
+    ([code, { reconnect, message }]) => `| \`${code}\` | ${RECONNECTS[reconnect]} | ${message} |`,
+  );
+  return [
+    HEAD,
+    ['| code | status | again | meaning |', '|---|---|---|---|', ...errors].join('\n'),
+    '',
+    ENDS,
+    ['| code | reconnect | meaning |', '|---|---|---|', ...ends].join('\n'),
+    '',
+  ].join('\n');
+}
