@@ -25,14 +25,22 @@ export interface TestProcess {
 }
 
 const KEPT_OUTPUT = 16_384;
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+
+/**
+ * Kills the child when this process is gone, however it went: a runner that is killed runs no exit handlers. The shell waits on a pipe
+ * that only this process holds open; it is in a group of its own, so that Ctrl-C does not end it before the child.
+ */
+function killWithThisProcess(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  const script = `read -r _; kill -9 ${child.pid} 2>/dev/null`;
+  const guard = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  guard.unref();
+  child.once('exit', () => guard.kill('SIGKILL'));
+}
 
 export function spawnTestProcess(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): TestProcess {
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
+  killWithThisProcess(child);
   let output = '';
   const keep = (chunk: Buffer) => {
     output = (output + chunk.toString('utf8')).slice(-KEPT_OUTPUT);
@@ -40,14 +48,10 @@ export function spawnTestProcess(command: string, args: string[], env: NodeJS.Pr
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
   const exited = new Promise<number | null>((resolve) => {
-    const settle = (code: number | null) => {
-      running.delete(child);
-      resolve(code);
-    };
-    child.once('exit', settle);
+    child.once('exit', (code) => resolve(code));
     child.once('error', (error) => {
       output += error.message;
-      settle(null);
+      resolve(null);
     });
   });
   return { child, output: () => output, exited };
