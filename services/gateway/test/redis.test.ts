@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { ApiBus } from '@confab/chat';
-import { createRedisApiBus } from '@confab/streams';
+import { createRedisApiBus, createRedisGatewayBus } from '@confab/streams';
 import {
   eventually,
   freePort,
@@ -13,7 +13,16 @@ import {
 import { Redis } from 'ioredis';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { connected, emit, next, SECRET, tokenOf } from './start-gateway.ts';
+import {
+  CONVERSATION,
+  connected,
+  emit,
+  next,
+  SECRET,
+  startApiStandIn,
+  startGateway,
+  tokenOf,
+} from './start-gateway.ts';
 
 /* The gateway as its own process, over a real Redis. */
 
@@ -125,6 +134,43 @@ describe('a gateway process', () => {
     late.close();
   });
 });
+
+it('answers within 5 s while Redis stalls for 10 s, keeps its sockets, and says sync:required or goes on', async () => {
+  const standIn = await startApiStandIn(['ann']);
+  const bus = await createRedisGatewayBus({ url: redis.url, gatewayId: 'stalled', log });
+  const test = await startGateway({ buses: { api, gateway: bus }, config: { API_URL: standIn.url } });
+  const one = await test.connect(tokenOf('ann'));
+  expect((await emit(one, 'message:read', { conversationId: CONVERSATION })).success).toBe(true);
+  const admin = new Redis(redis.url);
+  await admin.call('CLIENT', 'PAUSE', '10000', 'ALL');
+  const startedAt = performance.now();
+  const read = await emit(one, 'message:read', { conversationId: CONVERSATION });
+  console.log(
+    `a read was answered ${Math.round(performance.now() - startedAt)} ms into the stall: ${read.error?.code}`,
+  );
+  expect(read.error).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  await eventually(
+    async () => {
+      expect(await test.publish({ payload: '{"after":1}' }, ['ann'])).toEqual({ instances: 1 });
+    },
+    25_000,
+    200,
+  );
+  console.log(`published again ${Math.round(performance.now() - startedAt)} ms after the stall began`);
+  const event = next(one, 'new:message');
+  await eventually(() => test.publish({ payload: '{"after":2}' }, ['ann']));
+  await event;
+  await eventually(async () =>
+    expect((await emit(one, 'message:read', { conversationId: CONVERSATION })).success).toBe(true),
+  );
+  expect(one.connected).toBe(true);
+  admin.disconnect();
+  one.close();
+  await test.gateway.close();
+  await bus.close();
+  await standIn.close();
+}, 60_000);
 
 describe('a process that cannot start', () => {
   it('lists every bad variable in one line and exits 1', async () => {
