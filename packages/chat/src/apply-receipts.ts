@@ -132,7 +132,10 @@ export async function applyRead(ctx: WorkerContext, receipt: ReadReceipt, redeli
     readSeq: range.to,
   };
   const event = outbound('messages:read', payload, { traceId: receipt.traceId, conversationId });
-  await publishOrLeaveToSync(ctx, event, [...new Set([userId, ...read.map((m) => m.senderId)])]);
+  // Who wrote here and has left since hears no more of it.
+  const senders = new Set([userId, ...read.map((m) => m.senderId)]);
+  const members = conversation.participants.filter((id) => senders.has(id));
+  await publishOrLeaveToSync(ctx, event, members);
 }
 
 async function readRange(
