@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noThenProperty: the name that $cond and $switch give it
+
 import { Decimal128, Double, Long } from 'bson';
 import { type ConformanceCase, errorCases, expressionCases, objectId, pipelineCases } from '../case-format.ts';
 

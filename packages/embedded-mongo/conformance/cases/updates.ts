@@ -211,7 +211,6 @@ export const updates: ConformanceCase[] = [
     ['a name in an array', { $set: { 'list.x': 1 } }, 28],
     ['an empty path', { $set: { '': 1 } }, 56],
     ['an empty name in a path', { $set: { 'a..b': 1 } }, 56],
-    ['a $ name', { $set: { 'o.$x': 1 } }, 52],
     ['$ without a match', { $set: { 'list.$': 1 } }, 2],
     ['$[id] without a filter', { $set: { 'list.$[e]': 1 } }, 2],
     ['an unused array filter', { $set: { a: 2 } }, 9, { arrayFilters: [{ e: 1 }] }],
