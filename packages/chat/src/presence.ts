@@ -54,8 +54,6 @@ export async function reapGateways(ctx: PresenceContext): Promise<number> {
   const reaped = await ctx.registry.reapExpired();
   for (const { instance, userIds } of reaped) {
     ctx.log.warn({ instance, users: userIds.length }, 'gateway lease ran out; its users are checked');
-    // Their grace was the lease itself.
-    for (const userId of userIds) await ctx.registry.scheduleOfflineCheck(userId, ctx.clock.now());
   }
   return reaped.length;
 }

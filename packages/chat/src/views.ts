@@ -19,12 +19,15 @@ type Marks = Pick<StoredMembership, 'userId' | 'deliveredSeq' | 'readSeq'>;
 /** A member without a row has received and read nothing. */
 export function watermarksOf(participants: readonly string[], memberships: readonly Marks[]): Watermarks {
   const rows = new Map(memberships.map((m) => [m.userId, m]));
-  const delivered = lowestTwo(participants, (id) => rows.get(id)?.deliveredSeq ?? 0);
   const read = lowestTwo(participants, (id) => rows.get(id)?.readSeq ?? 0);
+  // Who has read a message has received it, whether or not that was noted.
+  const delivered = lowestTwo(participants, (id) =>
+    Math.max(rows.get(id)?.deliveredSeq ?? 0, rows.get(id)?.readSeq ?? 0),
+  );
   return {
     statusOf: ({ seq, senderId }) => {
       if (read.withoutUser(senderId) >= seq) return 'read';
-      return Math.max(delivered.withoutUser(senderId), read.withoutUser(senderId)) >= seq ? 'delivered' : 'sent';
+      return delivered.withoutUser(senderId) >= seq ? 'delivered' : 'sent';
     },
   };
 }

@@ -148,7 +148,7 @@ export interface PresenceRegistry extends PresenceDirectory {
   /** Users whose check is due. A check that is not `settled` comes again. */
   dueOfflineChecks(now: number, limit: number): Promise<string[]>;
   settleOfflineCheck(userId: string, checkedAt: number): Promise<void>;
-  /** Removes instances whose lease ran out. @returns the users that they held */
+  /** Removes instances whose lease ran out, and schedules the checks of the users that they held. @returns those users */
   reapExpired(): Promise<{ instance: string; userIds: string[] }[]>;
 }
 

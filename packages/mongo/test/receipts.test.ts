@@ -1,0 +1,100 @@
+import { applyDelivered, applyRead, sendMessage } from '@confab/chat';
+import { STREAM_VERSION } from '@confab/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
+
+let chat: ChatFixture;
+let groups = 0;
+beforeAll(async () => {
+  chat = await startChatFixture();
+});
+afterAll(() => chat.close());
+
+async function group(...names: string[]) {
+  const suffix = ++groups;
+  const people = names.map((name) => `${name}${suffix}`);
+  const conversation = await chat.store.conversations.createGroup({
+    participants: people,
+    name: null,
+    ownerId: people[0] ?? '',
+    now: new Date(),
+  });
+  const conversationId = conversation.id;
+  const send = async (senderId: string, text: string) => {
+    const message = await sendMessage(chat.ctx, { senderId, body: { conversationId, text }, traceId: 't' });
+    return { messageId: message._id, seq: message.seq, senderId };
+  };
+  const envelope = { v: STREAM_VERSION, id: 'r', at: 0, traceId: 't', conversationId } as const;
+  const delivered = (userIds: string[], items: Awaited<ReturnType<typeof send>>[], redelivered = false) =>
+    applyDelivered(chat.ctx, [{ ...envelope, type: 'delivered', userIds, items }], redelivered);
+  const read = (userId: string, messageIds: string[], redelivered = false) =>
+    applyRead(chat.ctx, { ...envelope, type: 'read', userId, messageIds }, redelivered);
+  const told = (event: string) =>
+    chat.events
+      .filter(({ event: e }) => e.event === event && e.conversationId === conversationId)
+      .map(({ event: e, recipients }) => ({
+        ...(JSON.parse(e.payload) as { messageId?: string; messageIds?: string[] }),
+        recipients,
+      }));
+  return { people, send, delivered, read, told };
+}
+
+test('a message to a group is delivered once everybody has it, and its sender is told once', async () => {
+  const { people, send, delivered, told } = await group('alice', 'bob', 'carol');
+  const [alice, bob, carol] = people as [string, string, string];
+  const item = await send(alice, 'hello');
+  await delivered([bob], [item]);
+  expect(told('message:delivered')).toEqual([]);
+  await delivered([carol], [item]);
+  await delivered([carol, bob], [item]);
+  expect(told('message:delivered')).toMatchObject([{ messageId: item.messageId, recipients: [alice] }]);
+});
+
+test('receipts out of order, repeated, and from strangers move nothing back and nothing wrong', async () => {
+  const { people, send, delivered, told } = await group('alice', 'bob');
+  const [alice, bob] = people as [string, string];
+  const items = [await send(alice, 'one'), await send(alice, 'two'), await send(alice, 'three')];
+  await delivered([bob], [items[2] as (typeof items)[0]]);
+  await delivered([bob], [items[0] as (typeof items)[0]]);
+  await delivered(['stranger'], items);
+  expect(told('message:delivered').map((e) => e.messageId)).toEqual(items.map((i) => i.messageId));
+  const [row] = await chat.store.memberships.ofUser(bob);
+  expect(row).toMatchObject({ deliveredSeq: 3, readSeq: 0 });
+  expect(await chat.store.memberships.ofUser('stranger')).toEqual([]);
+});
+
+test('each sender of a batch is told of their own messages only', async () => {
+  const { people, send, delivered, told } = await group('alice', 'bob');
+  const [alice, bob] = people as [string, string];
+  const [one, two] = [await send(alice, 'one'), await send(bob, 'two')];
+  await delivered([bob], [one]);
+  await delivered([alice], [two]);
+  expect(told('message:delivered').map(({ messageId, recipients }) => [messageId, recipients])).toEqual([
+    [one.messageId, [alice]],
+    [two.messageId, [bob]],
+  ]);
+});
+
+test('a receipt that comes again after a crash tells again what it names', async () => {
+  const { people, send, delivered, told } = await group('alice', 'bob');
+  const [alice, bob] = people as [string, string];
+  const item = await send(alice, 'hello');
+  await delivered([bob], [item]);
+  await delivered([bob], [item], true);
+  expect(told('message:delivered')).toHaveLength(2);
+});
+
+test('reading goes to the highest named message, tells the senders and the reader, and never goes back', async () => {
+  const { people, send, read, told } = await group('alice', 'bob', 'carol');
+  const [alice, bob, carol] = people as [string, string, string];
+  const items = [await send(alice, 'one'), await send(bob, 'two'), await send(alice, 'three')];
+  await read(carol, [items[1]?.messageId ?? '']);
+  const [first] = told('messages:read');
+  expect(first?.messageIds).toEqual(items.slice(0, 2).map((i) => i.messageId));
+  expect(first?.recipients.sort()).toEqual([alice, bob, carol].sort());
+  await read(carol, [items[0]?.messageId ?? '']);
+  expect(told('messages:read')).toHaveLength(1);
+  expect((await chat.store.memberships.ofUser(carol))[0]?.readSeq).toBe(2);
+  await read('stranger', [items[2]?.messageId ?? '']);
+  expect(told('messages:read')).toHaveLength(1);
+});
