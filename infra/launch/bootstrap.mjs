@@ -28,14 +28,45 @@ export async function ensureInstalled() {
   const wanted = dependencyFingerprint();
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted && existsSync(node)) return;
   const { config } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  process.stderr.write(`Installing dependencies (once) with ${config.pnpm} ...\n`);
-  await run('npx', ['-y', config.pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'], {
-    // its progress is for the person who waits, its result is in node_modules
-    stdio: ['ignore', 2, 2],
-    env: { ...process.env, npm_config_loglevel: 'error' },
-  });
+  await install(config.pnpm);
   mkdirSync(modules, { recursive: true });
   writeFileSync(stampFile, wanted);
+}
+
+/** Runs the pinned pnpm. A person sees how far it is; what it printed is shown only if it failed. */
+async function install(pnpm) {
+  const child = spawn('npx', ['-y', pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, npm_config_loglevel: 'error' },
+  });
+  const show = progressLine('Installing dependencies (once)');
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+      const [, resolved, added] = /.*resolved (\d+).*added (\d+)/s.exec(String(chunk)) ?? [];
+      if (resolved) show(`${added} of ${resolved} packages`);
+    });
+  }
+  const code = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      output += error.message;
+      resolve(1);
+    });
+    child.once('close', resolve);
+  });
+  show('done', true);
+  if (code !== 0) throw new Error(`${output.split('\n').slice(-25).join('\n')}\nThe installation with ${pnpm} failed.`);
+}
+
+/** One line on a terminal that changes; elsewhere its beginning and its end. */
+function progressLine(title) {
+  const terminal = process.stderr.isTTY;
+  process.stderr.write(terminal ? `${title} ...` : `${title} ...\n`);
+  return (text, last = false) => {
+    if (terminal) process.stderr.write(`\r\u001b[K${title}: ${text}${last ? '\n' : ''}`);
+  };
 }
 
 function dependencyFingerprint() {
