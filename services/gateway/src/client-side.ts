@@ -12,6 +12,7 @@ import { createHandlers } from './handlers/index.ts';
 import { createHandshake } from './handshake.ts';
 import { createInboxHandler } from './inbox-handler.ts';
 import { createMembershipCache } from './membership-cache.ts';
+import { limitPackets } from './packet-budget.ts';
 import type { Presence } from './presence.ts';
 import { type GatewayServer, type GatewaySocket, userRoom } from './session.ts';
 import { createEndSession, type EndSession } from './session-end.ts';
@@ -74,7 +75,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
       log,
     }),
   );
-  welcomeSockets(io, rules, typing, expiry, {
+  welcomeSockets(io, rules, typing, expiry, config.EVENTS_PER_SECOND, {
     handlers: createHandlers({ api: options.api, memberships, typing, receipts: bus.receipts, clock, newId }),
     endSession,
     isExpired: expiry.isExpired,
@@ -109,11 +110,13 @@ function welcomeSockets(
   { guard }: ConnectionRules,
   typing: Typing,
   expiry: SessionExpiry,
+  eventsPerSecond: number,
   events: EventWrapperOptions,
 ): void {
   io.on('connection', (socket) => {
     socket.join(userRoom(socket.data.identity.userId));
     attachEvents(socket, events);
+    limitPackets(socket, eventsPerSecond, events.endSession);
     expiry.watch(socket);
     socket.once('disconnect', () => {
       typing.gone(socket);

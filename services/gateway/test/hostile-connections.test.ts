@@ -171,6 +171,23 @@ describe('a client that does not read', () => {
   });
 });
 
+it.each([
+  ['acks', '43999["x"]'],
+  ['heartbeats', '3'],
+])('cuts an authenticated client that floods with %s', async (_name, packet) => {
+  test = await startGateway();
+  const raw = new WebSocket(`ws://127.0.0.1:${test.gateway.port}/socket.io/?EIO=4&transport=websocket`);
+  await once(raw, 'open');
+  raw.send(`40${JSON.stringify({ token: tokenOf('u1') })}`);
+  await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
+  const received: string[] = [];
+  raw.on('message', (data) => received.push(data.toString()));
+  const closed = once(raw, 'close');
+  for (let i = 0; i < 1_000; i += 1) raw.send(packet);
+  await closed;
+  expect(received.join()).toContain('"code":"ABUSE"');
+});
+
 it('finds a half-open connection by its heartbeat', async () => {
   test = await startGateway({ config: { PING_INTERVAL_MS: 300, PING_TIMEOUT_MS: 200 } });
   const socket = await rawWebSocket();
