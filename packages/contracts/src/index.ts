@@ -1,5 +1,6 @@
 export * from './entities.ts';
 export * from './errors.ts';
+export * from './json-depth.ts';
 export * from './limits.ts';
 export * from './primitives.ts';
 export * from './rest.ts';

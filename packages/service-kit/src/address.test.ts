@@ -29,4 +29,5 @@ it('counts an IPv6 /64 as one, and each IPv4 address', () => {
   expect(addressGroup('2001:db8:0:2::5')).not.toBe(addressGroup('2001:db8:0:1::5'));
   expect(addressGroup('::1')).toBe('0:0:0:0::/64');
   expect(addressGroup('::ffff:1.2.3.4')).toBe('1.2.3.4');
+  expect(addressGroup('::ffff:102:304')).toBe('1.2.3.4');
 });

@@ -53,11 +53,14 @@ export function addressGroup(address: string): string {
   return `${expandIpv6(plain).slice(0, 4).join(':')}::/64`;
 }
 
-/** `::ffff:1.2.3.4` is the IPv4 address 1.2.3.4; a zone (`%eth0`) says nothing about the client. */
+/** `::ffff:1.2.3.4`, also written `::ffff:102:304`, is the IPv4 address 1.2.3.4; a zone (`%eth0`) says nothing about the client. */
 function plainAddress(address: string): string {
   const bare = address.replace(/^\[|\]$/g, '').split('%')[0] ?? '';
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare);
-  return mapped?.[1] ?? bare;
+  if (mapped) return mapped[1] ?? bare;
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(bare) ?? [];
+  if (high === undefined || low === undefined) return bare;
+  return [high, low].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]).join('.');
 }
 
 function expandIpv6(address: string): string[] {

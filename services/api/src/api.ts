@@ -14,6 +14,7 @@ import {
 } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
 import {
+  addressGroup,
   createHealth,
   createLagProbe,
   createMetrics,
@@ -31,7 +32,7 @@ import type { ApiContext } from './handlers/types.ts';
 import { createObjectIds } from './object-ids.ts';
 import { authentication } from './plugins/authentication.ts';
 import { docs } from './plugins/docs.ts';
-import { failures, sendFailure, toChatError } from './plugins/failures.ts';
+import { failures, notFound, sendFailure, toChatError } from './plugins/failures.ts';
 import { overload } from './plugins/overload.ts';
 import { validation } from './plugins/validation.ts';
 import { registerRoutes } from './routes.ts';
@@ -103,6 +104,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   });
   await app.register(docs);
   await app.register(rateLimit, addressLimit(deps));
+  await app.register(notFound);
   await app.register(authentication, {
     config,
     revocations: deps.bus.revocations,
@@ -168,6 +170,7 @@ const exactOrigins = (urls: readonly string[]): string[] => urls.map((url) => ur
 function addressLimit({ config, addressCounter }: ApiDependencies) {
   return {
     max: config.REQUESTS_PER_MINUTE_PER_ADDRESS,
+    keyGenerator: (request: { ip: string }) => addressGroup(request.ip),
     timeWindow: 60_000,
     ...(addressCounter !== undefined && { redis: addressCounter }),
     // the limit is against abuse: without Redis requests pass

@@ -17,7 +17,8 @@ export function registerRoutes(app: FastifyInstance, ctx: ApiContext): void {
       method: contract.method,
       url: contract.path,
       schema: schemaOf(name, contract),
-      onRequest: app.authenticate(contract.access),
+      // After onRequest, where requests of one address are limited: guessing tokens counts too. Before the body is read.
+      preParsing: app.authenticate(contract.access),
       handler: async (request, reply) => {
         const body = await handler(ctx, callOf(request));
         return reply.code(contract.status).send(body);

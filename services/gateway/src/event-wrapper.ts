@@ -3,13 +3,13 @@ import {
   type ClientEventName,
   type ClientPayload,
   clientEvents,
+  isDeeperThan,
   limits,
   validate,
   type WireError,
 } from '@confab/contracts';
 import { type Logger, newTraceId } from '@confab/service-kit';
 import type { EventBudget } from './event-budget.ts';
-import { isDeeperThan } from './payload-depth.ts';
 import type { GatewaySocket } from './session.ts';
 import type { EndSession } from './session-end.ts';
 

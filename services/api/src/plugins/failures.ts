@@ -49,5 +49,11 @@ function handleError(error: unknown, request: FastifyRequest, reply: FastifyRepl
 /** Translates every failure once into `{success: false, error: {code, message, ...}}`. */
 export const failures = fp(async (app: FastifyInstance) => {
   app.setErrorHandler(handleError);
-  app.setNotFoundHandler((_request, reply) => sendFailure(reply, new ChatError('NOT_FOUND')));
+});
+
+/** Paths that are none, limited by address as all others. Registered after the rate limit. */
+export const notFound = fp(async (app: FastifyInstance) => {
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (_request, reply) =>
+    sendFailure(reply, new ChatError('NOT_FOUND')),
+  );
 });

@@ -1,4 +1,4 @@
-import { ChatError, describeFailure, validatorOf } from '@confab/contracts';
+import { ChatError, describeFailure, isDeeperThan, limits, validatorOf } from '@confab/contracts';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import Type, { type TSchema } from 'typebox';
@@ -8,6 +8,11 @@ import Type, { type TSchema } from 'typebox';
  * things. Bodies are taken as they are; only query strings, which are always text, get their numbers read.
  */
 export const validation = fp(async (app: FastifyInstance) => {
+  app.addHook('preValidation', async ({ body }) => {
+    if (isDeeperThan(body, limits.jsonDepth)) {
+      throw new ChatError('VALIDATION_FAILED', { reason: 'The body nests too deep' });
+    }
+  });
   app.setValidatorCompiler(({ schema, httpPart }) => {
     const contract = schema as TSchema;
     const validator = validatorOf(contract);
