@@ -194,7 +194,7 @@ export class Load {
       const path = `/api/chat/conversation/${conversation.id}/messages?limit=100`;
       const reply = await call(this.#rig.caller(reader), 'GET', path);
       if (reply.code !== '') continue;
-      for (const { _id, status } of reply.body.data) this.statuses.observe(_id, status, askedAt);
+      for (const { _id, status } of reply.body.data) this.statuses.shown(_id, status, askedAt);
     }
   }
 

@@ -59,7 +59,7 @@ export class StockClient implements Device {
     });
     this.socket.on('session:end', ({ code }: { code: string }) => this.ends.push(code));
     const { statuses } = options;
-    this.socket.on('message:delivered', (event) => statuses?.observe(event.messageId, 'delivered', performance.now()));
+    this.socket.on('message:delivered', (event) => statuses?.told(event.messageId, 'delivered'));
   }
 
   get connected(): boolean {
@@ -107,7 +107,7 @@ export class StockClient implements Device {
       const page: WireMessage[] = reply.body.data;
       for (const message of page) {
         this.#learn(conversationId, message);
-        this.#options.statuses?.observe(message._id, message.status, askedAt);
+        this.#options.statuses?.shown(message._id, message.status, askedAt);
       }
       if (page.length < PAGE) return;
       after = page.at(-1)?.seq ?? after;

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Rig } from '../rig.ts';
 
 /** Keys as operators find them in Redis (docs of the streams): four partitions, one consumer group. */
@@ -7,16 +6,29 @@ export const GROUP = 'receipts';
 export const receiptStreams = Array.from({ length: PARTITIONS }, (_, p) => `confab:receipts:{r${p}}`);
 export const deadLetterStreams = receiptStreams.map((key) => `${key}:dead`);
 
-/** Entries in the hands of one worker. A missing group has none. */
-export async function pendingOf({ redisClient }: Rig, consumer: string): Promise<number> {
-  let pending = 0;
-  for (const stream of receiptStreams) pending += await pendingIn(redisClient, stream, consumer);
-  return pending;
+export interface PendingEntry {
+  stream: string;
+  id: string;
 }
 
-async function pendingIn(redis: Redis, stream: string, consumer: string): Promise<number> {
-  const entries = (await redis.xpending(stream, GROUP, '-', '+', 1_000, consumer)) as unknown[];
-  return entries.length;
+/** Entries in the hands of one worker, up to 1,000 of each partition. */
+export async function pendingOf({ redisClient }: Rig, consumer: string): Promise<PendingEntry[]> {
+  const found: PendingEntry[] = [];
+  for (const stream of receiptStreams) {
+    const entries = (await redisClient.xpending(stream, GROUP, '-', '+', 1_000, consumer)) as [string][];
+    found.push(...entries.map(([id]) => ({ stream, id })));
+  }
+  return found;
+}
+
+/** Those of the entries that nobody has acknowledged yet, with whoever holds them now. */
+export async function stillPending({ redisClient }: Rig, entries: readonly PendingEntry[]): Promise<string[]> {
+  const holders: string[] = [];
+  for (const { stream, id } of entries) {
+    const [found] = (await redisClient.xpending(stream, GROUP, id, id, 1)) as [string, string][];
+    if (found) holders.push(found[1]);
+  }
+  return holders;
 }
 
 /** How many of the partitions have their consumer group. */

@@ -3,7 +3,7 @@ import { eventually, type ServiceProcess } from '@confab/testkit';
 import { duration, worst } from '../figures.ts';
 import type { Rig } from '../rig.ts';
 import type { FaultRow, Trial } from '../row.ts';
-import { GROUP, pendingOf, receiptStreams } from './receipt-streams.ts';
+import { type PendingEntry, pendingOf, stillPending } from './receipt-streams.ts';
 
 const PENDING_MS = 30_000;
 /** Longer than the 10 s after which another worker claims an entry. */
@@ -38,24 +38,26 @@ async function killOnce({ rig }: Trial, round: number): Promise<{ had: number; m
   const victim = rig.system.receipts[index] as ServiceProcess;
   const name = `receipts-${index}`;
   // Frozen at the moment in which it holds something: else the kill would mostly hit an idle worker.
-  const had = await freezeInBatch(rig, victim, name);
+  const held = await freezeInBatch(rig, victim, name);
   await victim.kill();
   const killedAt = performance.now();
+  const settled = eventually(async () => (await stillPending(rig, held)).length === 0, PENDING_MS + 15_000, 100).then(
+    () => performance.now() - killedAt,
+  );
   if (round % 4 < 2) await victim.restart();
-  await eventually(async () => (await pendingOf(rig, name)) === 0, PENDING_MS + 15_000, 100);
-  const ms = performance.now() - killedAt;
+  const ms = await settled;
   if (!victim.running) await victim.restart();
-  return { had, ms };
+  return { had: held.length, ms };
 }
 
-/** Tries for some seconds to stop it while entries are in its hands. @returns how many are */
-async function freezeInBatch(rig: Rig, victim: ServiceProcess, name: string): Promise<number> {
+/** Tries for some seconds to stop it while entries are in its hands. @returns which */
+async function freezeInBatch(rig: Rig, victim: ServiceProcess, name: string): Promise<PendingEntry[]> {
   const end = Date.now() + 8_000;
   for (;;) {
     victim.signal('SIGSTOP');
     await sleep(20); // what it wrote is on its way to Redis
     const pending = await pendingOf(rig, name);
-    if (pending > 0 || Date.now() > end) return pending;
+    if (pending.length > 0 || Date.now() > end) return pending;
     victim.signal('SIGCONT');
     await sleep(15);
   }
@@ -73,21 +75,13 @@ export const workerFrozen: FaultRow = {
     for (let round = 0; round < times; round++) {
       const index = round % 2;
       const victim = rig.system.receipts[index] as ServiceProcess;
-      const held = await freezeInBatch(rig, victim, `receipts-${index}`);
+      const name = `receipts-${index}`;
+      const held = await freezeInBatch(rig, victim, name);
       await sleep(FROZEN_MS);
-      claimed += held - (await pendingOf(rig, `receipts-${index}`));
+      claimed += held.length - (await stillPending(rig, held)).filter((holder) => holder === name).length;
       victim.signal('SIGCONT');
-      await eventually(async () => (await totalPending(rig)) === 0, PENDING_MS, 100);
+      await eventually(async () => (await stillPending(rig, held)).length === 0, PENDING_MS, 100);
     }
     return { injected: times, figure: `${claimed} entries were processed by two workers`, problems: [] };
   },
 };
-
-async function totalPending(rig: Rig): Promise<number> {
-  let pending = 0;
-  for (const stream of receiptStreams) {
-    const [count] = (await rig.redisClient.xpending(stream, GROUP)) as [number];
-    pending += count;
-  }
-  return pending;
-}
