@@ -119,7 +119,7 @@ describe.each(SIZES)('at $name px', (size) => {
     });
 
     test('the menu of a message, and the question before a deletion', async () => {
-      const row = bubble(ana.page, 'They promise them');
+      const row = ana.page.locator('.message-row[data-seq="3"]');
       await row.hover();
       await row.getByLabel('More about this message').click();
       await ana.page.getByRole('menu').waitFor();
@@ -131,7 +131,7 @@ describe.each(SIZES)('at $name px', (size) => {
     });
 
     test('a reply being written, offline', async () => {
-      const row = bubble(ana.page, 'They promise them');
+      const row = ana.page.locator('.message-row[data-seq="3"]');
       await row.getByLabel('More about this message').click();
       await ana.page.getByRole('menuitem', { name: 'Reply' }).click();
       await ana.context.setOffline(true);

@@ -36,6 +36,7 @@ export function MessageList({ conversation, onReply }: MessageListProps) {
   }, [range.start, hasOlder, loading, error, messages.length, loadOlder]);
 
   useReading(items, rows, markRead, seen);
+  useFollowOwn(messages, rows.scrollToEnd);
   useOpenAtNew(firstNew, items, scrollTo);
   const onKeyDown = useFeedKeys(rows, items);
 
@@ -126,6 +127,15 @@ function useFirstNew(messages: readonly ChatMessage[], unreadCount: number): str
     found.current = unreadCount > 0 ? (others.at(-unreadCount)?.id ?? others[0]?.id ?? null) : null;
   }
   return found.current ?? undefined;
+}
+
+/** Who writes wants to see what they wrote, wherever they were reading. */
+function useFollowOwn(messages: readonly ChatMessage[], scrollToEnd: () => void): void {
+  const newest = messages.at(-1);
+  const writing = newest?.id === undefined ? newest?.key : undefined;
+  useEffect(() => {
+    if (writing !== undefined) scrollToEnd();
+  }, [writing, scrollToEnd]);
 }
 
 /** Opens where the unread messages begin, once. */

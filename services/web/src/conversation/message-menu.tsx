@@ -43,7 +43,8 @@ export function MessageMenu({ message, anchor, onReply, onClose }: MessageMenuPr
         />
       )}
     </MenuPanel>,
-    document.body,
+    // Inside of the page's landmark, and above everything in it.
+    anchor.closest('main') ?? document.body,
   );
 }
 

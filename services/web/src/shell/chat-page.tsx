@@ -29,13 +29,14 @@ export function ChatPage({ session, onSignOut, theme }: { session: Session; onSi
   return (
     <ChatProvider client={client}>
       <UnreadTitle />
-      <div className="chat-page" data-shows={conversationId ? 'conversation' : 'list'}>
+      <main className="chat-page" data-shows={conversationId ? 'conversation' : 'list'}>
+        <h1 className="visually-hidden">Confab</h1>
         <ConnectionBanner onSignIn={signOut} />
         <Sidebar session={session} selected={conversationId} onSignOut={signOut} theme={theme} />
-        <main className="main" aria-label="Conversation">
+        <div className="main">
           {conversationId ? <ConversationPane key={conversationId} conversationId={conversationId} /> : <NothingOpen />}
-        </main>
-      </div>
+        </div>
+      </main>
     </ChatProvider>
   );
 }

@@ -25,7 +25,7 @@ export function SidebarHeader({
     <header className="sidebar-header">
       <Avatar id={userId || name} name={name} />
       <div className="sidebar-me">
-        <h1 className="sidebar-name">{name}</h1>
+        <p className="sidebar-name">{name}</p>
         <p className="sidebar-state" data-state={status}>
           {STATES[status]}
         </p>

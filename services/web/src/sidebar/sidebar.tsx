@@ -37,7 +37,7 @@ export function Sidebar({ session, selected, onSignOut, theme }: SidebarProps) {
     }
   };
   return (
-    <aside className="sidebar" aria-label="Conversations">
+    <section className="sidebar" aria-label="Conversations">
       <SidebarHeader session={session} onSignOut={onSignOut} theme={theme} />
       <SearchBox query={query} onQuery={setQuery} />
       <div className="sidebar-scroll">
@@ -53,7 +53,7 @@ export function Sidebar({ session, selected, onSignOut, theme }: SidebarProps) {
           </p>
         )}
       </div>
-    </aside>
+    </section>
   );
 }
 
