@@ -3,8 +3,8 @@ import type { Document } from 'bson';
 import { type Collation, compareCollated } from '../bson/collation.ts';
 import { afterValue, BsonType, fieldPath, type RawValue } from '../bson/raw-document.ts';
 import { decodeValueAt, isDocument, numberOf } from '../bson/typed-values.ts';
-import { ErrorCode, fail } from '../errors.ts';
-import { eachIndexKey, type IndexField } from '../store/index-keys.ts';
+import { ErrorCode, fail, MongoError } from '../errors.ts';
+import { eachIndexKey, type IndexField, type KeyVisitor, PARALLEL_ARRAYS } from '../store/index-keys.ts';
 
 /** MongoDB's limit of an in-memory sort. */
 export const SORT_LIMIT_BYTES = 100 * 1024 * 1024;
@@ -37,18 +37,21 @@ function showMeta(direction: Document): string {
   return String(direction.$meta);
 }
 
+function eachSortKey(bytes: Buffer, fields: readonly IndexField[], visit: KeyVisitor): void {
+  try {
+    eachIndexKey(bytes, 0, fields, visit, () => {});
+  } catch (error) {
+    if (!(error instanceof MongoError) || error.code !== PARALLEL_ARRAYS) throw error;
+    fail(ErrorCode.BadValue, 'Executor error during find command :: caused by :: cannot sort with keys that are parallel arrays');
+  }
+}
+
 /** Bytes by whose order documents sort: of an array the element that comes first counts. */
 export function sortKeyOf(bytes: Buffer, fields: readonly IndexField[]): Buffer {
   let best: Buffer | undefined;
-  eachIndexKey(
-    bytes,
-    0,
-    fields,
-    (writer) => {
-      if (!best || best.compare(writer.bytes, 0, writer.length) > 0) best = writer.copy();
-    },
-    () => {},
-  );
+  eachSortKey(bytes, fields, (writer) => {
+    if (!best || best.compare(writer.bytes, 0, writer.length) > 0) best = writer.copy();
+  });
   return best!;
 }
 
@@ -63,13 +66,7 @@ export function sortValuesOf(bytes: Buffer, fields: readonly IndexField[], colla
     );
     if (!best || compareSortValues(decoded, best, fields, collation) < 0) best = decoded;
   };
-  eachIndexKey(
-    bytes,
-    0,
-    fields,
-    (_writer, values) => visit(values),
-    () => {},
-  );
+  eachSortKey(bytes, fields, (_writer, values) => visit(values));
   return best!;
 }
 

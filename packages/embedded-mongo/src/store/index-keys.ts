@@ -21,6 +21,9 @@ export interface IndexField {
 /** Receives each key (valid during the call) and the values that it was made of. */
 export type KeyVisitor = (writer: KeyWriter, values: readonly RawValue[]) => void;
 
+/** MongoDB's code for two arrays in one compound key. */
+export const PARALLEL_ARRAYS = 171;
+
 const writer = new KeyWriter(512);
 
 interface Slot {
@@ -72,7 +75,7 @@ function expand(
     if (slot.array === -1) continue;
     onArray(i);
     if (array !== -1 && array !== slot.array) {
-      fail(171, `cannot index parallel arrays [${fields[i]!.path.text}]`);
+      fail(PARALLEL_ARRAYS, `cannot index parallel arrays [${fields[i]!.path.text}]`);
     }
     array = slot.array;
   }
