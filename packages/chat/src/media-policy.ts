@@ -1,4 +1,4 @@
-import { ChatError, type MediaKind } from '@confab/contracts';
+import { ChatError, httpUrlProblem, type MediaKind, publicUrlProblem } from '@confab/contracts';
 import type { MediaInspector, MediaStorage } from './ports/media.ts';
 
 /** What a deployment takes. */
@@ -63,7 +63,9 @@ export function checkExternal(policy: ExternalMediaPolicy | undefined, url: stri
   if (policy?.allowed === false) throw refuse('media must be uploaded here: name it by its mediaId');
   const parsed = URL.parse(url);
   if (parsed?.protocol !== 'https:') throw refuse('is not an https URL');
-  if (parsed.username !== '' || parsed.password !== '') throw refuse('has a user name or password');
+  // A host that the operator named may be anywhere, in their own network too.
   const hosts = policy?.hosts ?? [];
   if (hosts.length > 0 && !hosts.includes(parsed.hostname)) throw refuse('is on a host that is not allowed');
+  const problem = hosts.length > 0 ? httpUrlProblem(url) : publicUrlProblem(url);
+  if (problem !== undefined) throw refuse(problem);
 }

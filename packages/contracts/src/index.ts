@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './json-depth.ts';
 export * from './limits.ts';
 export * from './primitives.ts';
+export * from './public-url.ts';
 export * from './rest.ts';
 export * from './socket-events.ts';
 export * from './stream-events.ts';

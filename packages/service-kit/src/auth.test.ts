@@ -59,6 +59,20 @@ describe('a verifier with a secret', () => {
     expect(await verifier.verify(token)).toEqual(await verifier.verify(token));
   });
 
+  it('drops a profile picture that other users’ clients must not load', async () => {
+    const imageOf = async (profileImage: string) =>
+      (await verifier.verify(forge(HS, { ...goodClaims(), profileImage }))).profile.profileImage;
+    for (const bad of [
+      'javascript:alert(1)',
+      'http://169.254.169.254/',
+      'https://u:p@example.com/a.png',
+      'https://redis/',
+    ]) {
+      expect(await imageOf(bad)).toBeUndefined();
+    }
+    expect(await imageOf('https://example.com/a.png')).toBe('https://example.com/a.png');
+  });
+
   it('drops profile claims of a wrong type or length', async () => {
     const claims = {
       ...goodClaims(),

@@ -1,4 +1,4 @@
-import { ChatError, UserId, UserProfile, validatorOf } from '@confab/contracts';
+import { ChatError, publicUrlProblem, UserId, UserProfile, validatorOf } from '@confab/contracts';
 import { type Algorithm, createVerifier, TOKEN_ERROR_CODES } from 'fast-jwt';
 import { createJwksKeys, type TokenHeader } from './jwks.ts';
 import { acceptedAlgorithms, type JwtConfig, publicKeyPem } from './jwt-config.ts';
@@ -168,6 +168,8 @@ function profileOf(claims: Record<string, unknown>): UserProfile {
     const value = claims[claim];
     if (validator.Check(value)) profile[claim] = value as string;
   }
+  // Other users' clients load it.
+  if (profile.profileImage && publicUrlProblem(profile.profileImage) !== undefined) delete profile.profileImage;
   return profile;
 }
 
