@@ -56,16 +56,23 @@ test('passes both directions, and the end of one side to the other', async () =>
   await eventually(() => expect(proxy.connections).toBe(0));
 });
 
-test('loses the reply to a request that matches, and no other', async () => {
-  const { proxy } = await proxied();
+test('loses the reply to a request that matches, and with it the later ones of that connection only', async () => {
+  const { server, proxy } = await proxied();
   const { socket, state } = await client(proxy.port);
+  const other = await client(proxy.port);
   const rule = proxy.loseReplies({ request: /second/, times: 1, how: 'swallow' });
   socket.write('first');
   await eventually(() => expect(state.received).toBe('re:first'));
   socket.write('second');
   await rule.done;
+  const reached = new Promise<void>((resolve) => {
+    for (const upstream of server.sockets) upstream.on('data', (chunk) => `${chunk}` === 'third' && resolve());
+  });
   socket.write('third');
-  await eventually(() => expect(state.received).toBe('re:firstre:third'));
+  await reached;
+  other.socket.write('second');
+  await eventually(() => expect(other.state.received).toBe('re:second'));
+  expect(state).toEqual({ received: 're:first', closed: false });
   expect(proxy.lostReplies).toBe(1);
 });
 

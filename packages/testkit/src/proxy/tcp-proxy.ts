@@ -7,9 +7,12 @@ type Mode = 'pass' | 'stall' | 'blackhole';
 export interface LostReplyRule {
   /** A reply is lost when this matches what the client has just sent, read as Latin-1. */
   request: RegExp;
-  /** Replies to lose. */
+  /** Replies to lose, each with its connection. */
   times: number;
-  /** `swallow`: the reply never comes, the connection stays; `cut`: the connection is reset instead of the reply. */
+  /**
+   * `swallow`: the reply never comes, nor any later one on this connection, which stays open: TCP loses nothing out of the middle, so a client
+   * must not be led to take the next reply for this one. `cut`: the connection is reset instead of the reply.
+   */
   how: 'swallow' | 'cut';
 }
 
@@ -56,6 +59,8 @@ interface Link {
   mode: Mode;
   /** The rule that loses the next reply of this connection. */
   losing: ActiveRule | undefined;
+  /** A reply was swallowed: no more come. */
+  mute: boolean;
   kept: Buffer[];
 }
 
@@ -79,7 +84,7 @@ export async function startTcpProxy(target: string | { host: string; port: numbe
   };
 
   const onReply = (link: Link, chunk: Buffer) => {
-    if (link.mode === 'blackhole') return;
+    if (link.mode === 'blackhole' || link.mute) return;
     if (link.losing) return lose(link, link.losing);
     if (link.mode === 'stall') link.kept.push(chunk);
     else forward(link.server, link.client, chunk);
@@ -87,6 +92,7 @@ export async function startTcpProxy(target: string | { host: string; port: numbe
 
   const lose = (link: Link, rule: ActiveRule) => {
     link.losing = undefined;
+    link.mute = rule.how === 'swallow';
     // Another connection may have used the rule up meanwhile: the reply is lost all the same, which only makes it one more.
     rule.lost++;
     lostReplies++;
@@ -100,7 +106,7 @@ export async function startTcpProxy(target: string | { host: string; port: numbe
 
   const server = createServer((client) => {
     const upstream = dial(address);
-    const link: Link = { client, server: upstream, mode, losing: undefined, kept: [] };
+    const link: Link = { client, server: upstream, mode, losing: undefined, mute: false, kept: [] };
     links.add(link);
     client.setNoDelay(true);
     upstream.setNoDelay(true);
