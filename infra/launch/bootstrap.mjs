@@ -91,3 +91,22 @@ export function filesBelow(folder) {
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
 }
+
+/**
+ * Runs an entry of ours with the workspace's Node until it ends, passes signals on to it, and ends as it ended.
+ * @param args arguments of node
+ */
+export function become(args) {
+  const child = spawn(node, ['--conditions=confab-source', ...args], { stdio: 'inherit', cwd: root });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // npm passes a signal to its shell, which dies of it and does not pass it on: then we are an orphan, and that is the signal.
+  if (process.env.npm_lifecycle_event) {
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(watch);
+      child.kill('SIGTERM');
+    }, 200);
+  }
+  child.once('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
+}

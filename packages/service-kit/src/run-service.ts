@@ -83,4 +83,10 @@ function fatal(log: Logger, host: HostProcess, error: unknown, message: string):
   host.exit(1);
 }
 
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+/** In words for the person who started it; a taken port is the most common reason of all. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (code !== 'EADDRINUSE') return error.message;
+  return `port ${port} on ${address} is taken: end the program that uses it, or set PORT to another one`;
+}

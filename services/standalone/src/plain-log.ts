@@ -6,7 +6,8 @@ export function plainLog(write: (text: string) => void): LogDestination {
     write(line: string) {
       const { level, msg, err } = JSON.parse(line) as { level: string; msg: string; err?: { message: string } };
       const why = err && !msg.includes(err.message) ? `: ${err.message}` : '';
-      write(`${level}: ${msg}${why}\n`);
+      // one event, one line
+      write(`${level}: ${msg}${why}`.replaceAll(/\s*\n\s*/g, ' ').concat('\n'));
     },
   };
 }
