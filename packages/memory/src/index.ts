@@ -4,3 +4,4 @@ export * from './rate-limiter.ts';
 export * from './receipts.ts';
 export * from './revocations.ts';
 export * from './routing.ts';
+export * from './user-quota.ts';

@@ -1,4 +1,10 @@
-import { busContract, presenceContract, rateLimiterContract, revocationsContract } from '@confab/testkit/contracts';
+import {
+  busContract,
+  presenceContract,
+  rateLimiterContract,
+  revocationsContract,
+  userQuotaContract,
+} from '@confab/testkit/contracts';
 import { createMemoryBus } from './memory-bus.ts';
 import { MemoryRevocationList } from './revocations.ts';
 
@@ -15,6 +21,15 @@ presenceContract('memory', async () => {
 });
 
 rateLimiterContract('memory', async () => ({ limiter: createMemoryBus().api.limiter, close: nothingToClose }));
+
+userQuotaContract('memory', async () => {
+  const bus = createMemoryBus();
+  return {
+    openGateway: async (gatewayId) => bus.gateway({ gatewayId }),
+    expire: async (lease) => bus.presence.expire(lease.instance),
+    close: nothingToClose,
+  };
+});
 
 revocationsContract('memory', async () => {
   const revocations = new MemoryRevocationList();

@@ -6,6 +6,7 @@ import { MemoryRateLimiter } from './rate-limiter.ts';
 import { MemoryReceiptConsumer, MemoryReceipts } from './receipts.ts';
 import { MemoryRevocationList } from './revocations.ts';
 import { MemoryEventFeed, MemoryEventPublisher, MemorySignals } from './routing.ts';
+import { MemoryUserCounts, MemoryUserQuota } from './user-quota.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface MemoryBusOptions {
@@ -71,11 +72,14 @@ function createParts(options: MemoryBusOptions) {
     limiter: new MemoryRateLimiter(now),
     revocations: new MemoryRevocationList(),
     signals: new MemorySignals(presence),
+    counts: new MemoryUserCounts(),
+    now,
   };
 }
 
 class MemoryGatewayBus implements GatewayBus {
   readonly lease: MemoryGatewayLease;
+  readonly quota: MemoryUserQuota;
   readonly receipts: MemoryReceipts;
   readonly signals: MemorySignals;
   readonly revocations: MemoryRevocationList;
@@ -86,6 +90,11 @@ class MemoryGatewayBus implements GatewayBus {
   constructor(parts: Parts, gatewayId: string, leaseMs: number) {
     this.#parts = parts;
     this.lease = new MemoryGatewayLease(parts.presence, gatewayId, leaseMs, () => parts.wakeup.wake());
+    this.quota = new MemoryUserQuota(parts.counts, {
+      now: parts.now,
+      instance: () => this.lease.instance,
+      isLive: (instance) => parts.presence.inboxOf(instance) !== undefined,
+    });
     this.receipts = parts.receipts;
     this.signals = parts.signals;
     this.revocations = parts.revocations;

@@ -10,3 +10,4 @@ export * from './revocation-list.ts';
 export * from './script.ts';
 export * from './server-check.ts';
 export * from './subscriptions.ts';
+export * from './user-quota.ts';

@@ -5,6 +5,10 @@
 export interface Keys {
   /** SET of the instances that hold a socket of the user. */
   userInstances(userId: string): string;
+  /** HASH instance -> sockets of the user that it holds. */
+  userSockets(userId: string): string;
+  /** HASH: the bucket of events that the user has for all gateways. */
+  userEvents(userId: string): string;
   /** Exists while the user is announced online. Same slot as `userInstances`. */
   userAnnounced(userId: string): string;
   /** SET of the users that the instance holds: for the reaper. */
@@ -38,6 +42,8 @@ export function createKeys(prefix: string = DEFAULT_KEY_PREFIX): Keys {
   if (/[{}]/.test(prefix)) throw new Error('a key prefix with braces would take over the hash tags');
   return {
     userInstances: (userId) => `${prefix}:user:{${tag(userId)}}:instances`,
+    userSockets: (userId) => `${prefix}:user:{${tag(userId)}}:sockets`,
+    userEvents: (userId) => `${prefix}:user:{${tag(userId)}}:events`,
     userAnnounced: (userId) => `${prefix}:user:{${tag(userId)}}:announced`,
     instanceUsers: (instance) => `${prefix}:instance:{${tag(instance)}}:users`,
     inbox: (instance) => `${prefix}:inbox:{${tag(instance)}}`,

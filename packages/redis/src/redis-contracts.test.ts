@@ -1,11 +1,19 @@
 import { testRedis } from '@confab/testkit';
-import { keptLog, presenceContract, rateLimiterContract, revocationsContract } from '@confab/testkit/contracts';
+import {
+  keptLog,
+  presenceContract,
+  rateLimiterContract,
+  revocationsContract,
+  userQuotaContract,
+} from '@confab/testkit/contracts';
 import { connectCommands, connectSubscriber, type RedisSettings } from './connection.ts';
 import { RedisGatewayLease } from './gateway-lease.ts';
+import { RedisPresenceDirectory } from './presence-directory.ts';
 import { RedisPresenceRegistry } from './presence-registry.ts';
 import { RedisRateLimiter } from './rate-limiter.ts';
 import { RedisRevocationList } from './revocation-list.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { RedisUserQuota } from './user-quota.ts';
 
 async function connect() {
   const server = await testRedis();
@@ -38,6 +46,22 @@ presenceContract('Redis', async () => {
 rateLimiterContract('Redis', async () => {
   const { connection, close } = await connect();
   return { limiter: new RedisRateLimiter(connection), close };
+});
+
+userQuotaContract('Redis', async () => {
+  const { connection, close } = await connect();
+  return {
+    openGateway: async (gatewayId) => {
+      const lease = new RedisGatewayLease(connection, { gatewayId });
+      await lease.reincarnate([]);
+      const quota = new RedisUserQuota(connection, new RedisPresenceDirectory(connection), () => lease.instance);
+      return { lease, quota };
+    },
+    expire: async (lease) => {
+      await connection.run((client) => client.zadd(connection.keys.leases, 'XX', Date.now() - 1, lease.instance));
+    },
+    close,
+  };
 });
 
 revocationsContract('Redis', async () => {

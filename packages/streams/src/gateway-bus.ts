@@ -1,6 +1,12 @@
 import type { GatewayBus, InboxReader, Revocation, SignalPublisher } from '@confab/chat';
 import type { Signal } from '@confab/contracts';
-import type { RedisConnection, RedisGatewayLease, RedisRevocationList, Subscriptions } from '@confab/redis';
+import type {
+  RedisConnection,
+  RedisGatewayLease,
+  RedisRevocationList,
+  RedisUserQuota,
+  Subscriptions,
+} from '@confab/redis';
 import { RedisInboxReader } from './inbox-reader.ts';
 import type { RedisReceiptLog } from './receipt-log.ts';
 import { SignalSubscription } from './signals.ts';
@@ -10,6 +16,7 @@ export interface GatewayBusParts {
   connectReader: () => RedisConnection;
   subscriptions: Subscriptions;
   lease: RedisGatewayLease;
+  quota: RedisUserQuota;
   receipts: RedisReceiptLog;
   signals: SignalPublisher;
   revocations: RedisRevocationList;
@@ -18,6 +25,7 @@ export interface GatewayBusParts {
 /** The gateway's side of the bus on Redis: inboxes and signals follow the lease into each new incarnation. */
 export class RedisGatewayBus implements GatewayBus {
   readonly lease: RedisGatewayLease;
+  readonly quota: RedisUserQuota;
   readonly receipts: RedisReceiptLog;
   readonly signals: SignalPublisher;
   readonly revocations: RedisRevocationList;
@@ -28,6 +36,7 @@ export class RedisGatewayBus implements GatewayBus {
   constructor(parts: GatewayBusParts) {
     this.#parts = parts;
     this.lease = parts.lease;
+    this.quota = parts.quota;
     this.receipts = parts.receipts;
     this.signals = parts.signals;
     this.revocations = parts.revocations;
@@ -44,6 +53,15 @@ export class RedisGatewayBus implements GatewayBus {
     const reader = new RedisInboxReader(this.#parts.connectReader(), { instance: () => this.lease.instance });
     this.#inboxes.add(reader);
     return reader;
+  }
+
+  /** Of the reader that is furthest behind. */
+  async inboxDepth(): Promise<number> {
+    const { commands } = this.#parts;
+    const key = commands.keys.inbox(this.lease.instance);
+    const [newest] = await commands.run((client) => client.xrevrange(key, '+', '-', 'COUNT', 1));
+    const published = Number(newest?.[0].split('-')[1] ?? 0);
+    return Math.max(0, ...[...this.#inboxes].map((inbox) => published - inbox.lastRead));
   }
 
   async onSignal(handler: (signal: Signal) => void): Promise<() => Promise<void>> {

@@ -11,6 +11,7 @@ import {
   RedisRateLimiter,
   RedisRevocationList,
   type RedisSettings,
+  RedisUserQuota,
   type RevocationListOptions,
   Subscriptions,
 } from '@confab/redis';
@@ -92,13 +93,16 @@ export async function createRedisGatewayBus(
 ): Promise<RedisGatewayBus> {
   const commands = await connect(settings);
   const subscriptions = new Subscriptions(connectSubscriber(settings));
+  const lease = new RedisGatewayLease(commands, settings);
+  const directory = new RedisPresenceDirectory(commands);
   const bus = new RedisGatewayBus({
     commands,
     connectReader: () => connectReader(settings),
     subscriptions,
-    lease: new RedisGatewayLease(commands, settings),
+    lease,
+    quota: new RedisUserQuota(commands, directory, () => lease.instance),
     receipts: new RedisReceiptLog(commands, { ...settings, length: settings.receiptsLength }),
-    signals: new RedisSignalPublisher(commands, new RedisPresenceDirectory(commands)),
+    signals: new RedisSignalPublisher(commands, directory),
     revocations: new RedisRevocationList(commands, subscriptions, settings.revocations),
   });
   await startOrClose(

@@ -11,6 +11,8 @@ export interface OutboundEvent {
   event: ServerEventName;
   payload: string;
   traceId: string;
+  /** W3C: the span that publishes it, where traces are on. */
+  traceparent?: string;
   conversationId?: string;
   messageId?: string;
   senderId?: string;
@@ -88,9 +90,29 @@ export interface InboxReader extends AsyncIterable<InboxBatch> {
   close(): Promise<void>;
 }
 
+/**
+ * What one user may have and do over all gateways. Numbers belong to the gateway's instance and end with its lease. Calls for one user must
+ * not overlap. Each throws ChatError UNAVAILABLE while the bus is away: each gateway then keeps the limits for itself.
+ */
+export interface UserQuota {
+  /**
+   * Says that this gateway holds `count` sockets of the user. Guarantee: those that were taken never exceed `limit` over all live gateways.
+   * @returns false if they would: then what was said before stands
+   */
+  takeSockets(userId: string, count: number, limit: number): Promise<boolean>;
+  /** Says how many sockets of each user there are now, without asking. */
+  setSockets(counts: ReadonlyMap<string, number>): Promise<void>;
+  /**
+   * Takes events that were handled here out of the bucket that the user has for all gateways.
+   * @returns the milliseconds for which the user has had enough; 0 if they are within the budget
+   */
+  spendEvents(userId: string, events: number, rule: { perSecond: number; burst: number }): Promise<number>;
+}
+
 /** The gateway's side of the bus. */
 export interface GatewayBus {
   lease: GatewayLease;
+  quota: UserQuota;
   receipts: ReceiptLog;
   signals: SignalPublisher;
   /** For handshakes: a local copy, no round trip. */
@@ -98,6 +120,8 @@ export interface GatewayBus {
   /** True while the bus takes commands: a part of readiness. */
   readonly isReady: boolean;
   openInbox(): InboxReader;
+  /** Events in the inbox that were not read yet, for metrics; absent where there is nothing to wait in. */
+  inboxDepth?(): Promise<number>;
   /** Calls back for every signal to this instance, until closed. */
   onSignal(handler: (signal: Signal) => void): Promise<() => Promise<void>>;
   /** Revocations as they happen (and those of the last minutes on a new connection). */
