@@ -17,8 +17,14 @@ const SUITES = [
   },
 ];
 
-/** Suites that run only by name: they repeat others in another environment. */
+/** Suites that run only by name: they repeat others in another environment, or take long. */
 const EXTRA_SUITES = [
+  {
+    name: 'deployment tests',
+    key: 'deploy',
+    needs: ['redis', 'nginx'],
+    args: ['--config', 'infra/deploy-tests/vitest.config.ts'],
+  },
   {
     name: 'end-to-end tests and conformance on the server of MONGODB_URL',
     key: 'second-store',
