@@ -20,10 +20,11 @@ import { createSessionExpiry, type SessionExpiry } from './session-expiry.ts';
 import { createSessions } from './sessions.ts';
 import { createSocketServer } from './socket-server.ts';
 import { createTyping, type Typing } from './typing.ts';
+import { createUserSockets, type UserSockets } from './user-sockets.ts';
 
 export interface ClientSideOptions {
   config: GatewaySettings;
-  bus: Pick<GatewayBus, 'signals' | 'receipts' | 'revocations'>;
+  bus: Pick<GatewayBus, 'signals' | 'receipts' | 'revocations' | 'quota'>;
   verifier: TokenVerifier;
   logger: Logger;
   clock: Clock;
@@ -62,7 +63,13 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
   const expiry = createSessionExpiry(io, endSession, { clock, toleranceMs: config.JWT_CLOCK_TOLERANCE * 1_000 });
   const memberships = createMembershipCache();
   const typing = createTyping(io, bus.signals, clock);
-  const sessions = createSessions(config.EVENTS_PER_SECOND, rules.trusts);
+  const sessions = createSessions({
+    eventsPerSecond: config.EVENTS_PER_SECOND,
+    trusts: rules.trusts,
+    quota: bus.quota,
+    log,
+  });
+  const userSockets = createUserSockets({ quota: bus.quota, limit: config.MAX_SOCKETS_PER_USER, log });
   const inbox = createInboxHandler({ io, memberships, outbox: busSide.outbox, counters, clock, newId, log });
 
   io.use(
@@ -70,7 +77,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
       verifier,
       revocations: bus.revocations,
       onAuthenticated: (socket) => rules.guard.pass(socket.conn),
-      enter: (identity) => enter(identity, rules.limits, busSide.presence),
+      enter: (identity) => enter(identity, { limits: rules.limits, userSockets, presence: busSide.presence }),
       newSession: sessions.create,
       log,
     }),
@@ -91,7 +98,10 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
     onBatch: inbox.handle,
     onSignal: typing.show,
     onRevocation: expiry.revoke,
-    onReincarnated: () => void io.local.emit('sync:required', { reason: 'The bus lost its memory of this gateway' }),
+    onReincarnated() {
+      userSockets.restate();
+      io.local.emit('sync:required', { reason: 'The bus lost its memory of this gateway' });
+    },
     drain() {
       draining = true;
     },
@@ -126,17 +136,24 @@ function welcomeSockets(
   });
 }
 
-/** Counts a connection of the user in, here and in the directory. @returns undoes both */
-async function enter(identity: Identity, limits: ConnectionLimits, presence: Presence): Promise<() => void> {
-  const leaveLimit = limits.openUser(identity.userId);
+interface Books {
+  limits: ConnectionLimits;
+  userSockets: UserSockets;
+  presence: Presence;
+}
+
+/** Counts a connection of the user in: here, over all gateways, and in the directory. @returns undoes it */
+async function enter(identity: Identity, { limits, userSockets, presence }: Books): Promise<() => void> {
+  const undo = [limits.openUser(identity.userId)];
+  const leave = () => {
+    for (const step of undo.splice(0).reverse()) step();
+  };
   try {
-    const leavePresence = await presence.acquire(identity);
-    return () => {
-      leaveLimit();
-      leavePresence();
-    };
+    undo.push(await userSockets.open(identity.userId));
+    undo.push(await presence.acquire(identity));
+    return leave;
   } catch (error) {
-    leaveLimit();
+    leave();
     throw error;
   }
 }

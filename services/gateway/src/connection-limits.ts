@@ -24,7 +24,7 @@ export interface ConnectionLimits {
 /** Addresses whose rate is remembered. Source: 50,000 buckets are 5 MB; an attack from more addresses is the load balancer's. */
 const ADDRESSES = 50_000;
 /** Seconds after which a user with too many sockets may try again. */
-const TRY_AGAIN_S = 30;
+export const TRY_AGAIN_S = 30;
 
 export function createConnectionLimits(options: ConnectionLimitOptions): ConnectionLimits {
   const { maxPerUser, maxPerAddress, handshakesPerSecond, now = () => performance.now() } = options;

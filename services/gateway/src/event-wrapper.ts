@@ -9,7 +9,6 @@ import {
   type WireError,
 } from '@confab/contracts';
 import { type Logger, newTraceId } from '@confab/service-kit';
-import type { EventBudget } from './event-budget.ts';
 import type { GatewaySocket } from './session.ts';
 import type { EndSession } from './session-end.ts';
 
@@ -31,8 +30,8 @@ export interface EventWrapperOptions {
   endSession: EndSession;
   isExpired(socket: GatewaySocket): boolean;
   isOverloaded(): boolean;
-  /** The budget that all sockets of the user share. */
-  userBudget(userId: string): EventBudget;
+  /** The budget that all sockets of the user share, on all gateways. */
+  userBudget(userId: string): { take(): boolean };
   onEvent(event: ClientEventName | 'unknown', outcome: string): void;
   log: Logger;
 }

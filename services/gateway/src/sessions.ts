@@ -1,3 +1,4 @@
+import type { Log, UserQuota } from '@confab/chat';
 import type { Identity, ProxyTrust } from '@confab/service-kit';
 import { LRUCache } from 'lru-cache';
 import { addressOf } from './admission.ts';
@@ -5,11 +6,12 @@ import type { EngineRequest } from './engine-connection.ts';
 import { EventBudget } from './event-budget.ts';
 import { SendLanes } from './send-lanes.ts';
 import type { GatewaySocket, Session } from './session.ts';
+import { quietly, UserBudget } from './user-budget.ts';
 
 export interface Sessions {
   create(socket: GatewaySocket, identity: Identity, token: string): Session;
-  /** The budget that all sockets of the user share. */
-  userBudget(userId: string): EventBudget;
+  /** The budget that all sockets of the user share, on all gateways. */
+  userBudget(userId: string): UserBudget;
 }
 
 /** Users whose budget is remembered after they left, so that reconnecting does not refill it. Source: 50,000 are 5 MB. */
@@ -19,10 +21,25 @@ const USER_FACTOR = 2;
 /** How many seconds' worth of events may come at once. Source: a client that comes back sends what it kept. */
 const BURST_S = 3;
 
-export function createSessions(eventsPerSecond: number, trusts: ProxyTrust): Sessions {
+export interface SessionsOptions {
+  eventsPerSecond: number;
+  trusts: ProxyTrust;
+  quota: UserQuota;
+  log: Log;
+}
+
+export function createSessions({ eventsPerSecond, trusts, quota, log }: SessionsOptions): Sessions {
   const now = () => performance.now();
   const newBudget = (perSecond: number) => new EventBudget(perSecond, perSecond * BURST_S, now);
-  const budgets = new LRUCache<string, EventBudget>({ max: BUDGETS });
+  const perSecondOfUser = eventsPerSecond * USER_FACTOR;
+  const ofUser = {
+    perSecond: perSecondOfUser,
+    burst: perSecondOfUser * BURST_S,
+    quota,
+    onAway: quietly(log, now),
+    now,
+  };
+  const budgets = new LRUCache<string, UserBudget>({ max: BUDGETS });
   return {
     create: (socket, identity, token) => ({
       identity,
@@ -36,7 +53,7 @@ export function createSessions(eventsPerSecond: number, trusts: ProxyTrust): Ses
       ended: false,
     }),
     userBudget(userId) {
-      const budget = budgets.get(userId) ?? newBudget(eventsPerSecond * USER_FACTOR);
+      const budget = budgets.get(userId) ?? new UserBudget({ userId, ...ofUser });
       budgets.set(userId, budget);
       return budget;
     },
