@@ -15,6 +15,9 @@ const Envelope = {
   id: Type.String({ minLength: 1, maxLength: 64, description: 'Stable over re-sends: consumers are idempotent by it' }),
   at: Type.Integer({ description: 'Unix time in milliseconds when the writer made it' }),
   traceId: Type.String({ maxLength: 64 }),
+  traceparent: Type.Optional(
+    Type.String({ maxLength: 55, description: 'W3C: the span that made the entry, where traces are on' }),
+  ),
 };
 
 /**

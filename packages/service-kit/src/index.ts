@@ -10,3 +10,6 @@ export * from './metrics.ts';
 export * from './operations.ts';
 export * from './run-service.ts';
 export * from './shutdown.ts';
+export * from './store-pool.ts';
+export * from './trace-bus.ts';
+export * from './tracing.ts';

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
+import { parseTraceparent } from './tracing.ts';
 
 export type { DestinationStream as LogDestination, Logger } from 'pino';
 
@@ -53,7 +54,9 @@ export function newTraceId(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** The trace id that a caller gave, if it is one, else a new one. */
-export function traceIdFrom(header: unknown): string {
+/** The trace id that a caller gave (as itself, or within a W3C `traceparent`), if it is one, else a new one. */
+export function traceIdFrom(header: unknown, traceparent?: unknown): string {
+  const given = parseTraceparent(traceparent);
+  if (header === undefined && given) return given.traceId;
   return typeof header === 'string' && /^[A-Za-z0-9_-]{8,64}$/.test(header) ? header : newTraceId();
 }

@@ -33,6 +33,11 @@ export class RedisInboxReader implements InboxReader {
     this.#instance = options.instance;
   }
 
+  /** Sequence number of the last entry that was read. */
+  get lastRead(): number {
+    return this.#last;
+  }
+
   idleMs(): number {
     return this.#loop.idleMs();
   }

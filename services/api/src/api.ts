@@ -21,6 +21,9 @@ import {
   createOperations,
   type Health,
   type Logger,
+  type Registry,
+  type Tracer,
+  type TracingConfig,
   traceIdFrom,
 } from '@confab/service-kit';
 import cors from '@fastify/cors';
@@ -33,6 +36,7 @@ import { createObjectIds } from './object-ids.ts';
 import { authentication } from './plugins/authentication.ts';
 import { docs } from './plugins/docs.ts';
 import { failures, notFound, sendFailure, toChatError } from './plugins/failures.ts';
+import { measures } from './plugins/measures.ts';
 import { overload } from './plugins/overload.ts';
 import { validation } from './plugins/validation.ts';
 import { registerRoutes } from './routes.ts';
@@ -58,11 +62,16 @@ export interface ApiDependencies {
     | 'MONGODB_URL'
     | 'MONGODB_DATABASE'
     | 'MONGODB_POOL_SIZE'
+    | keyof TracingConfig
   >;
   store: ChatStore;
   bus: ApiBus;
   logger: Logger;
   health?: Health;
+  /** Where metrics go; a registry of its own if absent. */
+  metrics?: Registry;
+  /** Traces are off if absent. */
+  tracer?: Tracer | undefined;
   /** Export metrics of the process itself (memory, CPU); one service of a process does. */
   measureProcess?: boolean;
   /** Counts requests by address for all processes (an ioredis client); each process for itself if absent. */
@@ -83,15 +92,14 @@ export interface Api {
 export async function createApi(deps: ApiDependencies): Promise<Api> {
   const { config } = deps;
   const health = deps.health ?? createHealth();
-  const operations = createOperations({
-    health,
-    metrics: createMetrics({ service: 'api', process: deps.measureProcess === true }),
-  });
+  const metrics = deps.metrics ?? createMetrics({ service: 'api', process: deps.measureProcess === true });
+  const operations = createOperations({ health, metrics });
   const lag = createLagProbe();
   const ctx = contextOf(deps);
   const app = newFastify(deps);
 
   await app.register(failures);
+  await app.register(measures, { registry: metrics, lag, tracer: deps.tracer });
   await app.register(validation);
   await app.register(overload, { maxInFlight: config.MAX_IN_FLIGHT, lag });
   await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
@@ -131,7 +139,7 @@ function newFastify({ config, logger }: ApiDependencies): FastifyInstance {
     loggerInstance: logger as never,
     requestIdHeader: false,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
-    genReqId: (raw) => traceIdFrom(raw.headers['x-trace-id']),
+    genReqId: (raw) => traceIdFrom(raw.headers['x-trace-id'], raw.headers.traceparent),
     bodyLimit: config.BODY_LIMIT,
     trustProxy: config.TRUST_PROXY.length > 0 ? config.TRUST_PROXY : false,
     // a percent-encoded id of 128 characters, each up to four bytes of three digits

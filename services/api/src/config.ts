@@ -10,6 +10,7 @@ import {
   mongoVariables,
   proxyVariables,
   redisVariables,
+  tracingVariables,
 } from '@confab/service-kit';
 import Type, { type Static } from 'typebox';
 
@@ -68,6 +69,7 @@ export const ApiConfig = Type.Object({
   ...jwtVariables,
   ...corsVariables,
   ...proxyVariables,
+  ...tracingVariables,
   ...chatVariables,
   FAILPOINT: Type.Optional(
     Type.String({

@@ -1,7 +1,17 @@
 import type { AddressInfo } from 'node:net';
 import { connectMongo } from '@confab/mongo';
 import { connectCommands } from '@confab/redis';
-import { createHealth, createLogger, createShutdown, type Environment } from '@confab/service-kit';
+import {
+  createHealth,
+  createLogger,
+  createMetrics,
+  createShutdown,
+  createTracer,
+  type Environment,
+  measureStorePool,
+  tracePublisher,
+  traceReceiptLog,
+} from '@confab/service-kit';
 import { createRedisApiBus } from '@confab/streams';
 import { createApi } from './api.ts';
 import { type ApiConfig, loadApiConfig } from './config.ts';
@@ -18,7 +28,12 @@ export async function startApiService(env: Environment) {
   const health = createHealth();
   const redis = { url: config.REDIS_URL, cluster: config.REDIS_CLUSTER, keyPrefix: config.KEY_PREFIX, log: logger };
 
+  const metrics = createMetrics({ service: 'api' });
+  const tracer = createTracer('api', config);
+  if (tracer) shutdown.add({ name: 'traces', phase: 'close', deadlineMs: 6_000, run: () => tracer.close() });
+
   const store = await connectMongo(mongoOptions(config));
+  measureStorePool(metrics, store.db.client, config.MONGODB_POOL_SIZE);
   shutdown.add({ name: 'mongodb', phase: 'close', deadlineMs: 3_000, run: () => store.close() });
   const bus = await createRedisApiBus(redis);
   shutdown.add({ name: 'redis', phase: 'close', deadlineMs: 3_000, run: () => bus.close() });
@@ -30,11 +45,12 @@ export async function startApiService(env: Environment) {
   const api = await createApi({
     config,
     store,
-    bus,
+    bus: { ...bus, publisher: tracePublisher(bus.publisher, tracer), receipts: traceReceiptLog(bus.receipts, tracer) },
     logger,
     health,
     addressCounter: addresses.client,
-    measureProcess: true,
+    metrics,
+    tracer,
     atStep: failpointOf(config.FAILPOINT),
   });
   shutdown.add({ name: 'requests', phase: 'drain', deadlineMs: 15_000, run: () => api.close() });

@@ -7,6 +7,7 @@ import {
   routes,
   type SendMessageBody,
 } from '@confab/contracts';
+import { type Tracer, traced } from '@confab/service-kit';
 import { type Dispatcher, Pool } from 'undici';
 
 /** On whose behalf a call is made. */
@@ -37,6 +38,8 @@ export interface ApiClientOptions {
   maxInFlightPerSocket?: number;
   /** Keep-alive connections. Source: at 10 ms a call, 64 carry 6,400 calls a second. */
   connections?: number;
+  /** Traces are off if absent. */
+  tracer?: Tracer | undefined;
 }
 
 interface Call {
@@ -45,6 +48,8 @@ interface Call {
   body?: string;
   /** A second try can do no harm: a lost keep-alive connection is then no error to the caller. */
   repeatable: boolean;
+  /** W3C: the span of the call, where traces are on. */
+  traceparent?: string | undefined;
 }
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
@@ -67,6 +72,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         authorization: `Bearer ${caller.token}`,
         'x-forwarded-for': caller.address,
         'x-trace-id': caller.traceId,
+        ...(call.traceparent !== undefined && { traceparent: call.traceparent }),
         ...(call.body !== undefined && { 'content-type': 'application/json' }),
       },
       body: call.body ?? null,
@@ -75,7 +81,12 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     return readReply(response.statusCode, await response.body.text());
   };
 
-  const request = async (caller: ApiCaller, call: Call): Promise<unknown> => {
+  const request = (caller: ApiCaller, call: Call): Promise<unknown> =>
+    traced(options.tracer, `${call.method} api`, { kind: 'client', traceId: caller.traceId }, (span) =>
+      settle(caller, { ...call, traceparent: span?.traceparent }),
+    );
+
+  const settle = async (caller: ApiCaller, call: Call): Promise<unknown> => {
     if (inFlight >= maxInFlight || caller.apiCalls.inFlight >= maxInFlightPerSocket) {
       throw new ChatError('OVERLOADED', { retryAfter: 1 });
     }

@@ -8,6 +8,7 @@ import {
   logVariables,
   proxyVariables,
   redisVariables,
+  tracingVariables,
 } from '@confab/service-kit';
 import Type, { type Static } from 'typebox';
 
@@ -28,12 +29,15 @@ export const socketVariables = {
     examples: [15_000],
   }),
   // Source: a person with a handful of devices, each with a few open pages.
-  MAX_SOCKETS_PER_USER: count('the sockets that one user may have on one gateway', 20),
+  MAX_SOCKETS_PER_USER: count('the sockets that one user may have, over all gateways', 20),
   // Source: an office or a mobile carrier's NAT behind one address; an IPv6 /64 counts as one address.
   MAX_SOCKETS_PER_ADDRESS: count('the sockets that one client address may have on one gateway', 5_000),
   HANDSHAKES_PER_SECOND: count('the new connections per second from one client address', 200),
   // Source: above the 4 events a second of a user who types, reads and sends at once, times five.
-  EVENTS_PER_SECOND: count('the events per second of one socket, with bursts of three times that', 20),
+  EVENTS_PER_SECOND: count(
+    'the events per second of one socket, with bursts of three times that; all sockets of a user together may twice that',
+    20,
+  ),
   // Source: callers get a typed error within 5 s.
   API_TIMEOUT_MS: count('the milliseconds that the api has to answer the gateway', 4_000, 100),
   API_MAX_IN_FLIGHT: count('the requests of one gateway to the api at the same time; one more is refused', 500),
@@ -59,6 +63,7 @@ export const GatewayConfig = Type.Object({
   ...jwtVariables,
   ...corsVariables,
   ...proxyVariables,
+  ...tracingVariables,
   ...socketVariables,
 });
 export type GatewayConfig = Static<typeof GatewayConfig>;

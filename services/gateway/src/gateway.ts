@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock, GatewayBus } from '@confab/chat';
+import type { Clock, GatewayBus, InboxBatch } from '@confab/chat';
 import {
   createHealth,
   createLagProbe,
@@ -17,9 +17,11 @@ import {
   type ShutdownPhase,
   type ShutdownResult,
   type TokenVerifier,
+  type Tracer,
+  traceBatch,
 } from '@confab/service-kit';
 import { type ApiClient, createApiClient } from './api-client.ts';
-import { type BusSide, createBusSide } from './bus-side.ts';
+import { type BusEvents, type BusSide, createBusSide } from './bus-side.ts';
 import { type ClientSide, createClientSide } from './client-side.ts';
 import type { GatewaySettings } from './config.ts';
 import { drainSockets } from './drain.ts';
@@ -40,6 +42,8 @@ export interface GatewayOptions {
   /** Where the gateway adds its readiness checks; its own if absent. */
   health?: Health;
   clock?: Clock;
+  /** Traces are off if absent. */
+  tracer?: Tracer | undefined;
 }
 
 export interface GatewayStats {
@@ -82,7 +86,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   return {
     async start() {
-      await busSide.start(clientSide);
+      await busSide.start(tracedEvents(clientSide, options.tracer));
       const gatewayId = gatewayIdOf(bus.lease.instance);
       attachSocketServer(clientSide.io, httpServer, gatewayId, clientSide.rules);
       if (ownsHttp) await listen(httpServer, config);
@@ -116,17 +120,18 @@ function createParts(options: GatewayOptions, metrics: Registry): Parts {
   const clock = options.clock ?? { now: () => Date.now() };
   const newId = () => randomUUID();
   const { API_TIMEOUT_MS: timeoutMs, API_MAX_IN_FLIGHT: maxInFlight } = config;
-  const api = createApiClient({ url: apiUrl, timeoutMs, maxInFlight });
+  const api = createApiClient({ url: apiUrl, timeoutMs, maxInFlight, tracer: options.tracer });
   const lag = createLagProbe();
   const busSide = createBusSide({ bus, clock, newId, logger });
   const shared = { config, bus, verifier, logger, clock, newId };
   const clientSide = createClientSide({ ...shared, api, busSide, lag, counters: () => counters });
   const parts = { api, busSide, clientSide, lag };
-  const counters = createGatewayMetrics(metrics, readingsOf(parts));
+  const counters = createGatewayMetrics(metrics, readingsOf(parts, bus));
   return parts;
 }
 
-const readingsOf = ({ api, busSide, clientSide, lag }: Parts): GatewayReadings => ({
+const readingsOf = ({ api, busSide, clientSide, lag }: Parts, bus: GatewayBus): GatewayReadings => ({
+  inboxDepth: async () => (await bus.inboxDepth?.()) ?? 0,
   sockets: () => clientSide.io.sockets.sockets.size,
   users: () => busSide.presence.users,
   heldBytes: () => clientSide.rules.slowConsumers.totalBytes(),
@@ -171,6 +176,21 @@ function planShutdown(parts: Parts, health: Health, drainMs: number, closeHttp: 
     await api.close();
   });
   return shutdown;
+}
+
+/** Each event of the inbox that is pushed is a span, where traces are on. */
+function tracedEvents(events: BusEvents, tracer: Tracer | undefined): BusEvents {
+  const pushes = ({ entries }: InboxBatch) => entries.map(({ meta }) => ({ ...meta, name: `push ${meta.event}` }));
+  if (!tracer) return events;
+  return {
+    ...events,
+    onBatch: (batch) =>
+      traceBatch(
+        tracer,
+        () => pushes(batch),
+        () => events.onBatch(batch),
+      ),
+  };
 }
 
 /** An instance is `<gatewayId>.<incarnation>`. */

@@ -30,6 +30,7 @@ export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
   let lagMs = 0;
   const onPushed = ({ meta }: InboxEntry) => {
     lagMs = Math.max(0, clock.now() - meta.at);
+    counters().pushLatency.observe(lagMs / 1_000);
     counters().pushed.inc({ event: Object.hasOwn(serverEvents, meta.event) ? meta.event : 'other' });
   };
   const push = createPush({ io, memberships, onPushed, log });

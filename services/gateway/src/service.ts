@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { createLogger, createTokenVerifier, type Environment } from '@confab/service-kit';
+import type { GatewayBus } from '@confab/chat';
+import {
+  createLogger,
+  createTokenVerifier,
+  createTracer,
+  type Environment,
+  type Tracer,
+  traceReceiptLog,
+} from '@confab/service-kit';
 import { createRedisGatewayBus } from '@confab/streams';
 import { loadGatewayConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
@@ -19,7 +27,15 @@ export async function startGatewayService(env: Environment) {
     gatewayId: config.GATEWAY_ID ?? `g${randomBytes(6).toString('hex')}`,
     log: logger,
   });
-  const gateway = createGateway({ config, bus, verifier, logger, apiUrl: config.API_URL });
+  const tracer = createTracer('gateway', config);
+  const gateway = createGateway({
+    config,
+    bus: tracer ? tracedBus(bus, tracer) : bus,
+    verifier,
+    logger,
+    apiUrl: config.API_URL,
+    tracer,
+  });
   try {
     await gateway.start();
   } catch (error) {
@@ -30,7 +46,25 @@ export async function startGatewayService(env: Environment) {
     close: async () => {
       const { failed } = await gateway.close();
       await bus.close();
+      await tracer?.close();
       for (const { step, reason } of failed) logger.warn({ step, reason }, 'a step of the shutdown failed');
     },
   };
 }
+
+/** The bus with spans around the receipts that go out. */
+const tracedBus = (bus: GatewayBus, tracer: Tracer): GatewayBus => ({
+  lease: bus.lease,
+  quota: bus.quota,
+  receipts: traceReceiptLog(bus.receipts, tracer),
+  signals: bus.signals,
+  revocations: bus.revocations,
+  get isReady() {
+    return bus.isReady;
+  },
+  openInbox: () => bus.openInbox(),
+  inboxDepth: async () => (await bus.inboxDepth?.()) ?? 0,
+  onSignal: (handler) => bus.onSignal(handler),
+  onRevocation: (handler) => bus.onRevocation(handler),
+  close: () => bus.close(),
+});

@@ -1,3 +1,4 @@
+import { checkMedia, mediaVariables } from '@confab/media';
 import {
   type Environment,
   httpVariables,
@@ -5,6 +6,7 @@ import {
   logVariables,
   mongoVariables,
   redisVariables,
+  tracingVariables,
 } from '@confab/service-kit';
 import Type, { type Static } from 'typebox';
 
@@ -13,6 +15,8 @@ export const ReceiptsConfig = Type.Object({
   ...httpVariables(3103),
   ...mongoVariables,
   ...redisVariables,
+  ...mediaVariables,
+  ...tracingVariables,
   WORKER_NAME: Type.Optional(
     Type.String({
       description:
@@ -25,4 +29,4 @@ export const ReceiptsConfig = Type.Object({
 export type ReceiptsConfig = Static<typeof ReceiptsConfig>;
 
 /** @throws ConfigError that names every bad variable with its fix */
-export const loadReceiptsConfig = (env: Environment): ReceiptsConfig => loadConfig(ReceiptsConfig, env);
+export const loadReceiptsConfig = (env: Environment): ReceiptsConfig => loadConfig(ReceiptsConfig, env, [checkMedia]);

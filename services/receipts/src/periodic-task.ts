@@ -13,13 +13,15 @@ export interface PeriodicTaskOptions {
   everyMs: number;
   run(): Promise<unknown>;
   log: Log;
+  /** Called for every run that failed. */
+  onFailure?: () => void;
 }
 
 /** Longest pause after failures, in milliseconds. A store that comes back is noticed within it. */
 const MAX_PAUSE_MS = 2_000;
 
 /** Runs a task again and again, never two at once. A failure is logged when it begins and when it ends, and slows the next runs. */
-export function startPeriodicTask({ name, everyMs, run, log }: PeriodicTaskOptions): PeriodicTask {
+export function startPeriodicTask({ name, everyMs, run, log, onFailure }: PeriodicTaskOptions): PeriodicTask {
   let closed = false;
   let failures = 0;
   let finishedAt = performance.now();
@@ -33,6 +35,7 @@ export function startPeriodicTask({ name, everyMs, run, log }: PeriodicTaskOptio
       finishedAt = performance.now();
     } catch (error) {
       failures++;
+      onFailure?.();
       if (failures === 1) log.warn({ err: error, task: name }, 'task failed; it is tried again');
     }
   };

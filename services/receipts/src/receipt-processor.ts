@@ -10,8 +10,10 @@ import {
   type ReceivedReceipt,
 } from '@confab/chat';
 import { ChatError, type ReceiptEvent } from '@confab/contracts';
+import { type Tracer, traceBatch } from '@confab/service-kit';
+import type { WorkerCounters } from './worker-metrics.ts';
 
-export type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock'> & {
+export type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock' | 'media'> & {
   ids: Pick<Ids, 'token'>;
   registry: PresenceRegistry;
   contacts: ContactBook;
@@ -30,8 +32,14 @@ interface Readable extends ReceivedReceipt {
  * Applies batches of the receipts log, and acknowledges an entry only after its effect. Every effect is idempotent, because an
  * entry may come twice (a worker that was frozen past the claim time, a restart).
  */
-export function createReceiptProcessor(ctx: WorkerContext, consumer: ReceiptConsumer, stopping: AbortSignal) {
-  const apply = async (entries: readonly Readable[]): Promise<void> => {
+export function createReceiptProcessor(
+  ctx: WorkerContext,
+  consumer: ReceiptConsumer,
+  stopping: AbortSignal,
+  measures: { counters?: WorkerCounters | undefined; tracer?: Tracer | undefined } = {},
+) {
+  const { counters, tracer } = measures;
+  const applyAll = async (entries: readonly Readable[]): Promise<void> => {
     const again = (entry: Readable) => entry.deliveries > 1;
     for (const [redelivered, group] of Map.groupBy(entries, again)) {
       const events = group.map((entry) => entry.event);
@@ -42,6 +50,17 @@ export function createReceiptProcessor(ctx: WorkerContext, consumer: ReceiptCons
         if (event.type === 'presence') await applyPresence(ctx, event, redelivered);
       }
     }
+  };
+
+  const apply = async (entries: readonly Readable[]): Promise<void> => {
+    const named = () => entries.map(({ event }) => ({ ...event, name: `apply ${event.type}` }));
+    await traceBatch(tracer, named, () => applyAll(entries));
+    for (const { event } of entries) counters?.applied.inc({ type: event.type });
+  };
+
+  const deadLetter = async (entry: ReceivedReceipt, reason: string): Promise<void> => {
+    await consumer.deadLetter(entry, reason);
+    counters?.deadLettered.inc();
   };
 
   /** Something in the batch fails for itself: each entry alone, so that one does not hold up the others. */
@@ -57,14 +76,14 @@ export function createReceiptProcessor(ctx: WorkerContext, consumer: ReceiptCons
           'receipt could not be applied',
         );
         // Not acknowledged: it is claimed again, with a higher count.
-        if (entry.deliveries >= MAX_DELIVERIES) await consumer.deadLetter(entry, reasonOf(error));
+        if (entry.deliveries >= MAX_DELIVERIES) await deadLetter(entry, reasonOf(error));
       }
     }
   };
 
   const process = async (batch: readonly ReceivedReceipt[]): Promise<void> => {
     for (const entry of batch) {
-      if (entry.event === null) await consumer.deadLetter(entry, entry.problem ?? 'unreadable');
+      if (entry.event === null) await deadLetter(entry, entry.problem ?? 'unreadable');
     }
     const readable = batch.filter((entry): entry is Readable => entry.event !== null);
     if (readable.length === 0) return;

@@ -13,9 +13,12 @@ import {
   relayOutbox,
   settleOffline,
 } from '@confab/chat';
-import type { Health, Logger } from '@confab/service-kit';
+import type { Media } from '@confab/media';
+import type { Health, Logger, Tracer } from '@confab/service-kit';
+import { mediaWork } from './media-work.ts';
 import { type PeriodicTask, startPeriodicTask } from './periodic-task.ts';
 import { createReceiptProcessor, type WorkerContext } from './receipt-processor.ts';
+import type { WorkerCounters } from './worker-metrics.ts';
 
 /** The bus as the worker uses it. */
 export interface ReceiptsBus {
@@ -28,8 +31,14 @@ export interface ReceiptsBus {
 export interface ReceiptsDependencies {
   store: ChatStore;
   bus: ReceiptsBus;
+  /** Uploads; absent where the deployment takes none. */
+  media?: Media | undefined;
   logger: Logger;
   health: Health;
+  /** Nothing is counted if absent. */
+  counters?: WorkerCounters;
+  /** Traces are off if absent. */
+  tracer?: Tracer | undefined;
 }
 
 export interface ReceiptsWorker {
@@ -47,32 +56,45 @@ const STALLED_MS = 15_000;
 const EVERY = { relay: 250, offline: 300, reap: 500, holes: 2_000, changes: 2_000 } as const;
 
 /** Starts the worker's consumer and its periodic tasks. */
-export function startReceiptsWorker({ store, bus, logger, health }: ReceiptsDependencies): ReceiptsWorker {
-  const ctx = contextOf(store, bus, logger);
+export function startReceiptsWorker(options: ReceiptsDependencies): ReceiptsWorker {
+  const { bus, logger, health, counters, tracer } = options;
+  const ctx = contextOf(options);
   const stopping = new AbortController();
-  const reading = createReceiptProcessor(ctx, bus.consumer, stopping.signal).run();
+  const reading = createReceiptProcessor(ctx, bus.consumer, stopping.signal, { counters, tracer }).run();
   const holes = createHoleFiller(ctx, new Date(ctx.clock.now() - LOOK_BACK_MS));
   const work: Record<keyof typeof EVERY, () => Promise<unknown>> = {
-    relay: () => relayOutbox(ctx),
-    offline: () => settleOffline(ctx),
-    reap: () => reapGateways(ctx),
+    relay: async () => counters?.relayed.inc(await relayOutbox(ctx)),
+    offline: async () => counters?.wentOffline.inc(await settleOffline(ctx)),
+    reap: async () => counters?.reaped.inc(await reapGateways(ctx)),
     holes: () => holes.run(),
     changes: () => finishChanges(ctx),
   };
   const tasks = Object.entries(work).map(([name, run]) => {
-    const task = startPeriodicTask({ name, run, everyMs: EVERY[name as keyof typeof EVERY], log: logger });
+    const task = startPeriodicTask({
+      name,
+      run,
+      everyMs: EVERY[name as keyof typeof EVERY],
+      log: logger,
+      onFailure: () => counters?.taskFailures.inc({ task: name }),
+    });
     health.add({ name: `task ${name}`, check: () => progress(task.idleMs()) });
     return task;
   });
+  for (const { name, everyMs, run } of mediaWork(ctx, options.media)) {
+    // Not a part of readiness: receipts go on while the storage of media is away.
+    const onFailure = () => counters?.taskFailures.inc({ task: name });
+    tasks.push(startPeriodicTask({ name, run, everyMs, log: logger, onFailure }));
+  }
   health.add({ name: 'receipts log', check: () => progress(bus.consumer.idleMs()) });
   return { close: () => close(bus.consumer, reading, tasks, stopping) };
 }
 
-function contextOf(store: ChatStore, bus: ReceiptsBus, logger: Logger): WorkerContext {
+function contextOf({ store, bus, media, logger }: ReceiptsDependencies): WorkerContext {
   const clock = { now: () => Date.now() };
   const users = cachedUsers(store.users, clock);
   return {
     ...bus,
+    media,
     store: { ...store, users },
     clock,
     ids: { token: () => randomUUID() },
