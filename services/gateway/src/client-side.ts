@@ -61,8 +61,8 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
   });
   const endSession = createEndSession(rules.carriers, (code) => counters().sessionsEnded.inc({ code }));
   const expiry = createSessionExpiry(io, endSession, { clock, toleranceMs: config.JWT_CLOCK_TOLERANCE * 1_000 });
-  const memberships = createMembershipCache();
   const typing = createTyping(io, bus.signals, clock);
+  const memberships = createMembershipCache({ onChange: typing.forget });
   const sessions = createSessions({
     eventsPerSecond: config.EVENTS_PER_SECOND,
     trusts: rules.trusts,

@@ -10,11 +10,13 @@ export interface MembershipCache {
    * @throws ChatError NOT_FOUND for foreign and unknown conversations alike; what `fetch` throws
    */
   participantsFor(userId: string, conversationId: string, fetch: FetchMembership): Promise<readonly string[]>;
-  /** The members changed. */
-  invalidate(conversationId: string): void;
+  /** The members changed: these came or went. */
+  invalidate(conversationId: string, userIds?: readonly string[]): void;
 }
 
 export interface MembershipCacheOptions {
+  /** Called when members came or went. */
+  onChange?: (conversationId: string, userIds: readonly string[]) => void;
   /** Conversations kept. */
   max?: number;
   /** Milliseconds that members are believed. Source: bounds what a lost `conversation:updated` costs. */
@@ -64,7 +66,8 @@ export function createMembershipCache(options: MembershipCacheOptions = {}): Mem
       if (!fresh.has(userId)) throw new ChatError('NOT_FOUND');
       return [...fresh];
     },
-    invalidate(conversationId) {
+    invalidate(conversationId, userIds = []) {
+      options.onChange?.(conversationId, userIds);
       members.delete(conversationId);
       for (const key of refusals.keys()) if (key.startsWith(conversationId)) refusals.delete(key);
       for (const flight of flights.values()) if (flight.conversationId === conversationId) flight.stale = true;

@@ -24,7 +24,8 @@ export function createPush({ io, memberships, onPushed, log }: PushOptions): (ba
       return log.warn({ event: meta.event, position }, 'an inbox entry has no payload or no recipients');
     }
     // Before the event goes out: whoever acts on it must not meet the old members.
-    if (meta.event === 'conversation:updated' && meta.conversationId) memberships.invalidate(meta.conversationId);
+    if (meta.event === 'conversation:updated' && meta.conversationId)
+      memberships.invalidate(meta.conversationId, meta.userIds);
     io.local.to(meta.to.map(userRoom)).emit(meta.event, new RawJson(payload));
     log.debug({ traceId: meta.traceId, event: meta.event, messageId: meta.messageId }, 'pushed');
     onPushed(entry);

@@ -11,6 +11,8 @@ export interface Typing {
   started(socket: GatewaySocket, conversationId: string, participants: readonly string[]): void;
   /** The socket types there no more. Whoever was told of it is told so. */
   left(socket: GatewaySocket, conversationId: string): void;
+  /** These users are no members any more: what they were told of goes on without them. */
+  forget(conversationId: string, userIds: readonly string[]): void;
   /** The socket is gone: it types nowhere any more. */
   gone(socket: GatewaySocket): void;
   /** Shows a signal of any gateway to the sockets here. */
@@ -19,8 +21,8 @@ export interface Typing {
 
 /** Typing indicators: ephemeral, throttled, and never shown to the one who types. */
 export function createTyping(io: GatewayServer, signals: SignalPublisher, clock: Clock): Typing {
-  /** Who was told of the start, and so is told of the stop, which the client may never send. */
-  const audiences = new WeakMap<GatewaySocket, Map<string, readonly string[]>>();
+  /** By conversation and socket, who was told of the start, and so is told of the stop, which the client may never send. */
+  const audiences = new Map<string, Map<GatewaySocket, readonly string[]>>();
 
   const send = (event: Signal['event'], socket: GatewaySocket, conversationId: string, to: readonly string[]) => {
     const { userId } = socket.data.identity;
@@ -31,8 +33,10 @@ export function createTyping(io: GatewayServer, signals: SignalPublisher, clock:
   };
 
   const left = (socket: GatewaySocket, conversationId: string) => {
-    const told = audiences.get(socket)?.get(conversationId);
-    audiences.get(socket)?.delete(conversationId);
+    const typists = audiences.get(conversationId);
+    const told = typists?.get(socket);
+    typists?.delete(socket);
+    if (typists?.size === 0) audiences.delete(conversationId);
     if (socket.data.typing.delete(conversationId) && told) send('typing:stop', socket, conversationId, told);
   };
 
@@ -43,11 +47,20 @@ export function createTyping(io: GatewayServer, signals: SignalPublisher, clock:
       if (last !== undefined && clock.now() - last < THROTTLE_MS) return;
       if (last === undefined && typing.size >= MAX_TYPING) return;
       typing.set(conversationId, clock.now());
-      const audience = audiences.get(socket) ?? new Map();
-      audiences.set(socket, audience.set(conversationId, participants));
+      const typists = audiences.get(conversationId) ?? new Map<GatewaySocket, readonly string[]>();
+      audiences.set(conversationId, typists.set(socket, participants));
       send('typing:start', socket, conversationId, participants);
     },
     left,
+    forget(conversationId, userIds) {
+      const typists = audiences.get(conversationId) ?? [];
+      for (const [socket, told] of typists) {
+        audiences.get(conversationId)?.set(
+          socket,
+          told.filter((userId) => !userIds.includes(userId)),
+        );
+      }
+    },
     gone(socket) {
       for (const conversationId of [...socket.data.typing.keys()]) left(socket, conversationId);
     },
