@@ -18,7 +18,8 @@ describe('the time of the machine', () => {
 });
 
 describe('the CPU seconds of a process', () => {
-  const fields = (name: string) => `42 (${name}) S 1 42 42 0 -1 4194304 100 0 0 0 250 150 9 9 20 0 11 0 480964 3133440 388`;
+  const fields = (name: string) =>
+    `42 (${name}) S 1 42 42 0 -1 4194304 100 0 0 0 250 150 9 9 20 0 11 0 480964 3133440 388`;
   it('adds user and system time', () => {
     expect(parseCpuSeconds(fields('node'))).toBe(4);
   });
@@ -38,7 +39,9 @@ describe('the CPU seconds of a process', () => {
 
 describe('the memory of a process', () => {
   it('is its anonymous part, in bytes', () => {
-    expect(parseAnonymousBytes('VmRSS:\t    2092 kB\nRssAnon:\t     152 kB\nRssFile:\t    1940 kB\n')).toBe(152 * 1_024);
+    expect(parseAnonymousBytes('VmRSS:\t    2092 kB\nRssAnon:\t     152 kB\nRssFile:\t    1940 kB\n')).toBe(
+      152 * 1_024,
+    );
   });
   it('refuses what is not /proc/PID/status', () => {
     expect(() => parseAnonymousBytes('VmRSS: 1 kB')).toThrow('RssAnon');

@@ -1,0 +1,41 @@
+import type { FoundStore } from '@confab/testkit';
+import type { Measure } from './measure/pairs.ts';
+
+export type Group = 'gateway' | 'rest' | 'e2e' | 'scale' | 'memory' | 'receipts' | 'store';
+export const groups: readonly Group[] = ['gateway', 'rest', 'e2e', 'scale', 'memory', 'receipts', 'store'];
+
+/** What a row is measured on. */
+export interface Environment {
+  redis: { url: string; pid: number | undefined };
+  mongo: FoundStore;
+  /** A short look: less of everything. */
+  quick: boolean;
+  log(text: string): void;
+}
+
+/** The two sides of a row, running. */
+export interface Sides {
+  subject: Measure;
+  peer: Measure;
+  close(): Promise<void>;
+}
+
+/** One line of the table. */
+export interface Row {
+  id: string;
+  group: Group;
+  /** What is measured, and against what. */
+  title: string;
+  unit: string;
+  goal: number;
+  better: 'higher' | 'lower';
+  /** Whether the result depends on the store. */
+  usesStore: boolean;
+  /** Pairs of a run that is not quick, if not the usual number. */
+  pairs?: number;
+  open(environment: Environment): Promise<Sides>;
+}
+
+/** Whether a ratio reaches the goal of its row. */
+export const isHeld = ({ goal, better }: Pick<Row, 'goal' | 'better'>, ratio: number): boolean =>
+  better === 'higher' ? ratio >= goal : ratio <= goal;

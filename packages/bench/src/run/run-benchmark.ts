@@ -1,0 +1,87 @@
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { writeDocument } from '../report/document.ts';
+import type { RowResult, RunResult } from '../report/results.ts';
+import { readRuns, writeRun } from '../report/results.ts';
+import { renderRow } from '../report/table.ts';
+import { versions } from '../report/versions.ts';
+import type { Environment, Row } from '../row.ts';
+import { rows } from '../rows/index.ts';
+import { openEnvironment } from './environment.ts';
+import type { BenchOptions } from './options.ts';
+import { runRow } from './run-row.ts';
+
+const root = new URL('../../../../', import.meta.url);
+const RESULTS = fileURLToPath(new URL('.data/bench/', root));
+const DOCUMENT = fileURLToPath(new URL('docs/', root));
+
+/** Runs what was asked for and writes the results. @returns whether every row could be measured */
+export async function runBenchmark(options: BenchOptions, print: (text: string) => void): Promise<boolean> {
+  const chosen = rows.filter((row) =>
+    options.rows.length > 0 ? options.rows.includes(row.id) : options.only.includes(row.group),
+  );
+  const startedAt = new Date().toISOString();
+  const before = loadavg();
+  const environment = await openEnvironment({ quick: options.quick, log: print });
+  print(`store: ${environment.mongo.source}; load of the machine before: ${before.map((n) => n.toFixed(1)).join(' ')}`);
+  const results: RowResult[] = [];
+  const state = { versions: {} };
+  try {
+    state.versions = await versions(environment);
+    for (const row of chosen) {
+      const result = await runOrTell(row, environment, options);
+      results.push(result);
+      print(renderRow(row, result));
+    }
+  } finally {
+    await environment.close();
+  }
+  const run: RunResult = {
+    startedAt,
+    command: commandOf(options),
+    ...state,
+    load: { before, after: loadavg() },
+    rows: results,
+  };
+  await writeRun(
+    RESULTS,
+    run,
+    rows.map((row) => row.id),
+  );
+  if (!options.quick) await writeDocument(DOCUMENT, rows, await readRuns(RESULTS));
+  return results.every((result) => result.problem === undefined);
+}
+
+/** A row that cannot be measured is told as such, and the others go on. */
+async function runOrTell(row: Row, environment: Environment, options: BenchOptions): Promise<RowResult> {
+  try {
+    return await runRow(row, environment, options);
+  } catch (error) {
+    return failed(row, environment, options, error as Error);
+  }
+}
+
+const failed = (row: Row, environment: Environment, options: BenchOptions, error: Error): RowResult => ({
+  id: row.id,
+  subject: null,
+  peer: null,
+  ratio: null,
+  goal: row.goal,
+  held: false,
+  pairs: 0,
+  store: row.usesStore ? environment.mongo.source : '-',
+  unit: row.unit,
+  better: row.better,
+  discarded: [],
+  ratios: [],
+  cpu: { subject: {}, peer: {} },
+  wallMs: [],
+  measuredAt: new Date().toISOString(),
+  quick: options.quick,
+  problem: error.message.split('\n').slice(0, 5).join(' '),
+});
+
+const commandOf = ({ only, quick, pairs, rows: ids }: BenchOptions): string => {
+  const what = ids.length > 0 ? ` --row ${ids.join(',')}` : ` --only ${only.join(',')}`;
+  return `npm run bench --${what} --pairs ${pairs}${quick ? ' --quick' : ''}`;
+};
