@@ -78,7 +78,11 @@ export const disagreements: readonly Disagreement[] = [
   },
   {
     server: DOCUMENTDB,
-    cases: [/^createIndexes: (counts|the same again is no error|creates the collection)$/, /^dropIndexes: (by name|by key|all)$/, 'listIndexes'],
+    cases: [
+      /^createIndexes: (counts|the same again is no error|creates the collection)$/,
+      /^dropIndexes: (by name|by key|all)$/,
+      'listIndexes',
+    ],
     right: 'suite',
     reason: 'it answers in the shape of a sharded cluster (`raw`), and shows its own storage options in listIndexes',
   },

@@ -24,8 +24,15 @@ const scalar = fc.oneof(
 
 const inner = fc.record({ a: scalar, b: scalar }, { requiredKeys: [] });
 /** Not empty: servers differ on where an empty array sorts; the suite has cases for it. */
-const array = fc.array(fc.oneof({ weight: 4, arbitrary: scalar }, { weight: 1, arbitrary: inner }), { minLength: 1, maxLength: 3 });
-const value = fc.oneof({ weight: 5, arbitrary: scalar }, { weight: 2, arbitrary: array }, { weight: 2, arbitrary: inner });
+const array = fc.array(fc.oneof({ weight: 4, arbitrary: scalar }, { weight: 1, arbitrary: inner }), {
+  minLength: 1,
+  maxLength: 3,
+});
+const value = fc.oneof(
+  { weight: 5, arbitrary: scalar },
+  { weight: 2, arbitrary: array },
+  { weight: 2, arbitrary: inner },
+);
 
 /** Up to 12 documents with `_id` 0, 1, 2 ... */
 export const documents: fc.Arbitrary<Document[]> = fc
@@ -47,7 +54,9 @@ const condition: fc.Arbitrary<unknown> = fc.oneof(
   fc.array(scalar, { maxLength: 3 }).map(($nin) => ({ $nin })),
   fc.boolean().map(($exists) => ({ $exists })),
   fc.integer({ min: 0, max: 3 }).map(($size) => ({ $size })),
-  fc.constantFrom('int', 'long', 'double', 'string', 'objectId', 'date', 'bool', 'null', 'array', 'object', 'binData').map(($type) => ({ $type })),
+  fc
+    .constantFrom('int', 'long', 'double', 'string', 'objectId', 'date', 'bool', 'null', 'array', 'object', 'binData')
+    .map(($type) => ({ $type })),
   comparable.map(($gt) => ({ $not: { $gt } })),
   comparable.map(($gte) => ({ $elemMatch: { $gte } })),
 );
@@ -75,9 +84,22 @@ export const sort: fc.Arbitrary<Document> = fc
 /** Sets of indexes. */
 export const indexes: fc.Arbitrary<Document[]> = fc.array(
   fc.oneof(
-    fc.constantFrom<Document>({ a: 1 }, { a: -1 }, { b: 1 }, { a: 1, c: 1 }, { a: 1, c: -1 }, { b: -1, a: 1 }, { 'c.a': 1 }, { c: 1, _id: -1 }).map((key) => ({ key })),
+    fc
+      .constantFrom<Document>(
+        { a: 1 },
+        { a: -1 },
+        { b: 1 },
+        { a: 1, c: 1 },
+        { a: 1, c: -1 },
+        { b: -1, a: 1 },
+        { 'c.a': 1 },
+        { c: 1, _id: -1 },
+      )
+      .map((key) => ({ key })),
     fc.constantFrom<Document>({ a: 1 }, { b: 1, c: -1 }).map((key) => ({ key, sparse: true })),
-    fc.constantFrom<Document>({ a: 1 }, { c: 1 }).map((key) => ({ key, partialFilterExpression: { a: { $exists: true } } })),
+    fc
+      .constantFrom<Document>({ a: 1 }, { c: 1 })
+      .map((key) => ({ key, partialFilterExpression: { a: { $exists: true } } })),
   ),
   { minLength: 1, maxLength: 3 },
 );

@@ -41,7 +41,9 @@ async function freePort(): Promise<number> {
 async function startBinary(binary: string): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'mongod-'));
   const port = await freePort();
-  const process = spawn(binary, ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1'], { stdio: 'ignore' });
+  const process = spawn(binary, ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1'], {
+    stdio: 'ignore',
+  });
   const url = `mongodb://127.0.0.1:${port}`;
   await answers(url, process);
   return {
@@ -69,7 +71,9 @@ async function answers(url: string, process: ChildProcess): Promise<void> {
 }
 
 /** Starters of the servers that this run has, by name. */
-export function serversOf(environment: Readonly<Record<string, string | undefined>>): readonly { name: string; start(): Promise<TestServer> }[] {
+export function serversOf(
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly { name: string; start(): Promise<TestServer> }[] {
   const { MONGODB_URL: url, MONGOD_BINARY: binary } = environment;
   return [
     { name: 'embedded', start: startEmbedded },

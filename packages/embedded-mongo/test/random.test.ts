@@ -32,39 +32,57 @@ async function fill(target: Collection, content: Document[]): Promise<void> {
 
 describe('random queries', () => {
   it('give the same through indexes as by a scan', { timeout: 240_000 }, async () => {
-    const property = fc.asyncProperty(documents, indexes, fc.array(filter, { minLength: 4, maxLength: 8 }), sort, async (content, specs, filters, order) => {
-      await collection.drop();
-      await fill(collection, content);
-      for (const [i, { key, ...options }] of specs.entries()) {
-        try {
-          await collection.createIndex(key, { ...options, name: `i${i}` });
-        } catch (error) {
-          // two arrays in one compound index, or two indexes alike: the others are enough
-          expect([85, 86, 171]).toContain((error as { code: number }).code);
+    const property = fc.asyncProperty(
+      documents,
+      indexes,
+      fc.array(filter, { minLength: 4, maxLength: 8 }),
+      sort,
+      async (content, specs, filters, order) => {
+        await collection.drop();
+        await fill(collection, content);
+        for (const [i, { key, ...options }] of specs.entries()) {
+          try {
+            await collection.createIndex(key, { ...options, name: `i${i}` });
+          } catch (error) {
+            // two arrays in one compound index, or two indexes alike: the others are enough
+            expect([85, 86, 171]).toContain((error as { code: number }).code);
+          }
         }
-      }
-      for (const one of filters) {
-        const planned = await collection.find(one, TYPED).sort(order).toArray();
-        const scanned = await collection.find(one, { ...TYPED, hint: { $natural: 1 } }).sort(order).toArray();
-        expect(text(planned), text({ filter: one, order, specs })).toBe(text(scanned));
-        expect(await collection.countDocuments(one)).toBe(scanned.length);
-      }
-    });
+        for (const one of filters) {
+          const planned = await collection.find(one, TYPED).sort(order).toArray();
+          const scanned = await collection
+            .find(one, { ...TYPED, hint: { $natural: 1 } })
+            .sort(order)
+            .toArray();
+          expect(text(planned), text({ filter: one, order, specs })).toBe(text(scanned));
+          expect(await collection.countDocuments(one)).toBe(scanned.length);
+        }
+      },
+    );
     await fc.assert(property, { numRuns: RUNS });
   });
 
   it('keep indexes right through random updates', { timeout: 240_000 }, async () => {
-    const property = fc.asyncProperty(documents, indexes, fc.array(update, { minLength: 1, maxLength: 5 }), filter, async (content, specs, updates, one) => {
-      await collection.drop();
-      for (const [i, { key, ...options }] of specs.entries()) {
-        await collection.createIndex(key, { ...options, name: `i${i}` }).catch(() => undefined);
-      }
-      await collection.insertMany(content, { ordered: false }).catch(() => undefined);
-      for (const change of updates) await collection.updateMany({}, change).catch(() => undefined);
-      const planned = await collection.find(one, TYPED).sort({ _id: 1 }).toArray();
-      const scanned = await collection.find(one, { ...TYPED, hint: { $natural: 1 } }).sort({ _id: 1 }).toArray();
-      expect(text(planned), text({ filter: one, specs })).toBe(text(scanned));
-    });
+    const property = fc.asyncProperty(
+      documents,
+      indexes,
+      fc.array(update, { minLength: 1, maxLength: 5 }),
+      filter,
+      async (content, specs, updates, one) => {
+        await collection.drop();
+        for (const [i, { key, ...options }] of specs.entries()) {
+          await collection.createIndex(key, { ...options, name: `i${i}` }).catch(() => undefined);
+        }
+        await collection.insertMany(content, { ordered: false }).catch(() => undefined);
+        for (const change of updates) await collection.updateMany({}, change).catch(() => undefined);
+        const planned = await collection.find(one, TYPED).sort({ _id: 1 }).toArray();
+        const scanned = await collection
+          .find(one, { ...TYPED, hint: { $natural: 1 } })
+          .sort({ _id: 1 })
+          .toArray();
+        expect(text(planned), text({ filter: one, specs })).toBe(text(scanned));
+      },
+    );
     await fc.assert(property, { numRuns: RUNS });
   });
 });
@@ -88,32 +106,44 @@ for (const { name, start } of serversOf(env).filter((server) => server.name !== 
     });
 
     it('find the same in the same order', { timeout: 600_000 }, async () => {
-      const property = fc.asyncProperty(documents, fc.array(filter, { minLength: 3, maxLength: 6 }), sort, async (content, filters, order) => {
-        await collection.drop();
-        await Promise.all([fill(collection, content), fill(second, content)]);
-        for (const one of filters) {
-          const [ours, theirs] = await Promise.all([
-            collection.find(one, TYPED).sort(order).toArray(),
-            second.find(one, TYPED).sort(order).toArray(),
-          ]);
-          expect(text(ours), text({ filter: one, order })).toBe(text(theirs));
-        }
-      });
+      const property = fc.asyncProperty(
+        documents,
+        fc.array(filter, { minLength: 3, maxLength: 6 }),
+        sort,
+        async (content, filters, order) => {
+          await collection.drop();
+          await Promise.all([fill(collection, content), fill(second, content)]);
+          for (const one of filters) {
+            const [ours, theirs] = await Promise.all([
+              collection.find(one, TYPED).sort(order).toArray(),
+              second.find(one, TYPED).sort(order).toArray(),
+            ]);
+            expect(text(ours), text({ filter: one, order })).toBe(text(theirs));
+          }
+        },
+      );
       await fc.assert(property, { numRuns: RUNS });
     });
 
     it('are updated alike', { timeout: 600_000 }, async () => {
-      const property = fc.asyncProperty(documents, fc.array(update, { minLength: 1, maxLength: 4 }), async (content, updates) => {
-        await collection.drop();
-        await Promise.all([fill(collection, content), fill(second, content)]);
-        for (const change of updates) {
-          for (const { _id } of content) {
-            if (await countsBooleans(collection, _id, change)) continue;
-            const [ours, theirs] = await Promise.all([applied(collection, _id, change), applied(second, _id, change)]);
-            expect(ours, text({ change, before: content.find((d) => d._id === _id) })).toBe(theirs);
+      const property = fc.asyncProperty(
+        documents,
+        fc.array(update, { minLength: 1, maxLength: 4 }),
+        async (content, updates) => {
+          await collection.drop();
+          await Promise.all([fill(collection, content), fill(second, content)]);
+          for (const change of updates) {
+            for (const { _id } of content) {
+              if (await countsBooleans(collection, _id, change)) continue;
+              const [ours, theirs] = await Promise.all([
+                applied(collection, _id, change),
+                applied(second, _id, change),
+              ]);
+              expect(ours, text({ change, before: content.find((d) => d._id === _id) })).toBe(theirs);
+            }
           }
-        }
-      });
+        },
+      );
       await fc.assert(property, { numRuns: RUNS });
     });
   });

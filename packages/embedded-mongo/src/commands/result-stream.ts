@@ -73,7 +73,7 @@ export async function drain(stream: ResultStream, pace: Pace, use: (document: Bu
     const document = stream.step();
     if (document === undefined) return;
     if (document) use(document);
-    else if (pace.isOver()) {
+    if (pace.isOver()) {
       stream.pause();
       await pace.yieldTurn();
     }
@@ -91,14 +91,18 @@ export async function fillBatch(batch: Batch, stream: ResultStream, limit: numbe
     if (batch.count >= limit && tried++ > 0) return false;
     const document = takeHeld(stream) ?? stream.step();
     if (document === undefined) return true;
-    if (document === null) {
-      if (!pace.isOver()) continue;
+    if (document) {
+      const full = batch.count > 0 && batch.size + document.readInt32LE(0) > MAX_BATCH_BYTES;
+      if (full || batch.count >= limit) {
+        stream.held = Buffer.from(document.subarray(0, document.readInt32LE(0)));
+        return false;
+      }
+      batch.append(document);
+    }
+    if (pace.isOver()) {
       stream.pause();
       await pace.yieldTurn();
-    } else if (batch.count >= limit || (batch.count > 0 && batch.size + document.readInt32LE(0) > MAX_BATCH_BYTES)) {
-      stream.held = Buffer.from(document.subarray(0, document.readInt32LE(0)));
-      return false;
-    } else batch.append(document);
+    }
   }
 }
 

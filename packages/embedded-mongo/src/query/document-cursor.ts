@@ -158,7 +158,7 @@ class SortCursor implements DocumentCursor {
     const copy = Buffer.from(document.subarray(0, document.readInt32LE(0)));
     this.rows.push({ key, document: copy, record: this.source.record, order: this.arrived++ });
     this.bytes += copy.length + 128;
-    if (this.rows.length >= this.keep * 2 + 100) this.trim();
+    if (this.rows.length >= this.keep * 2 + 100 || this.bytes > SORT_LIMIT_BYTES) this.trim();
     if (this.bytes > SORT_LIMIT_BYTES) {
       fail(
         ErrorCode.QueryExceededMemoryLimitNoDiskUseAllowed,

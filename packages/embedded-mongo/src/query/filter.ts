@@ -261,10 +261,8 @@ function parseAll(path: FieldPath, operand: unknown, context: FilterContext): Fi
 function hasSize(operand: unknown): ValuePredicate {
   const size = numberOf(operand);
   if (size === undefined) return fail(ErrorCode.BadValue, `Failed to parse $size. Expected a number in: $size`);
-  if (!Number.isInteger(size))
-    fail(ErrorCode.BadValue, `Failed to parse $size. Expected an integer: $size: ${size}`);
-  if (size < 0)
-    fail(ErrorCode.BadValue, `Failed to parse $size. Expected a non-negative number in: $size: ${size}`);
+  if (!Number.isInteger(size)) fail(ErrorCode.BadValue, `Failed to parse $size. Expected an integer: $size: ${size}`);
+  if (size < 0) fail(ErrorCode.BadValue, `Failed to parse $size. Expected a non-negative number in: $size: ${size}`);
   return (bytes, type, at) => {
     if (type !== BsonType.array) return false;
     let count = 0;

@@ -42,7 +42,10 @@ function eachSortKey(bytes: Buffer, fields: readonly IndexField[], visit: KeyVis
     eachIndexKey(bytes, 0, fields, visit, () => {});
   } catch (error) {
     if (!(error instanceof MongoError) || error.code !== PARALLEL_ARRAYS) throw error;
-    fail(ErrorCode.BadValue, 'Executor error during find command :: caused by :: cannot sort with keys that are parallel arrays');
+    fail(
+      ErrorCode.BadValue,
+      'Executor error during find command :: caused by :: cannot sort with keys that are parallel arrays',
+    );
   }
 }
 

@@ -1,0 +1,160 @@
+import { type Collection, type Document, ObjectId } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Fixture, startFixture } from './server-fixture.ts';
+
+let fixture: Fixture;
+let messages: Collection;
+let conversations: Collection;
+const conversationId = new ObjectId();
+
+beforeAll(async () => {
+  fixture = await startFixture();
+  const db = fixture.client.db('plans');
+  messages = db.collection('messages');
+  conversations = db.collection('conversations');
+  await messages.createIndexes([
+    { key: { conversationId: 1, seq: 1 }, name: 'history', unique: true },
+    {
+      key: { conversationId: 1, senderId: 1, clientMessageId: 1 },
+      name: 'client',
+      unique: true,
+      partialFilterExpression: { clientMessageId: { $exists: true } },
+    },
+    { key: { unpublished: 1 }, name: 'outbox', partialFilterExpression: { unpublished: true } },
+    {
+      key: { conversationId: 1, changing: 1 },
+      name: 'changing',
+      partialFilterExpression: { changing: { $exists: true } },
+    },
+    { key: { conversationId: 1, changeSeq: 1 }, name: 'changes' },
+  ]);
+  await conversations.createIndex({ participants: 1, lastMessageAt: -1 }, { name: 'inbox' });
+  await messages.insertMany(
+    Array.from({ length: 500 }, (_, i) => ({
+      conversationId,
+      seq: i,
+      changeSeq: i,
+      senderId: i % 2 ? 'a' : 'b',
+      clientMessageId: `m${i}`,
+      ...(i < 3 ? { unpublished: true } : {}),
+      ...(i === 7 ? { changing: ['t1', 't2'] } : {}),
+    })),
+  );
+  await conversations.insertMany(
+    Array.from({ length: 100 }, (_, i) => ({ participants: ['ann', `user${i}`], lastMessageAt: new Date(i) })),
+  );
+});
+
+afterAll(() => fixture.stop());
+
+/** The stages of a plan from the outside in, and what it looked at. */
+async function planOf(cursor: { explain(verbosity: 'executionStats'): Promise<Document> }) {
+  const { queryPlanner, executionStats } = await cursor.explain('executionStats');
+  const stages: string[] = [];
+  let indexName: string | undefined;
+  for (let stage = queryPlanner.winningPlan; stage; stage = stage.inputStage ?? stage.inputStages?.[0]) {
+    stages.push(stage.stage);
+    indexName = stage.indexName ?? indexName;
+  }
+  return {
+    stages,
+    indexName,
+    keys: Number(executionStats.totalKeysExamined),
+    documents: Number(executionStats.totalDocsExamined),
+    returned: Number(executionStats.nReturned),
+  };
+}
+
+describe('plans of a chat', () => {
+  it('reads a history page from the index in order', async () => {
+    const page = messages
+      .find({ conversationId, seq: { $gt: 100, $lt: 400 }, void: { $ne: true }, deletedFor: { $ne: 'a' } })
+      .sort({ seq: -1 })
+      .limit(50);
+    expect(await planOf(page)).toMatchObject({
+      stages: ['LIMIT', 'FETCH', 'IXSCAN'],
+      indexName: 'history',
+      documents: 50,
+      returned: 50,
+    });
+    expect((await page.toArray()).map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, i) => 399 - i));
+  });
+
+  it('finds an inbox by participant in order of time', async () => {
+    const inbox = conversations.find({ participants: 'ann' }).sort({ lastMessageAt: -1 }).limit(10);
+    expect(await planOf(inbox)).toMatchObject({
+      stages: ['LIMIT', 'FETCH', 'IXSCAN'],
+      indexName: 'inbox',
+      documents: 10,
+    });
+    expect((await inbox.toArray()).map(({ lastMessageAt }) => lastMessageAt.getTime())).toEqual(
+      Array.from({ length: 10 }, (_, i) => 99 - i),
+    );
+  });
+
+  it('uses a partial index where the query implies its filter', async () => {
+    expect(await planOf(messages.find({ unpublished: true }))).toMatchObject({ indexName: 'outbox', documents: 3 });
+    expect(await planOf(messages.find({ conversationId, changing: { $exists: true } }))).toMatchObject({
+      indexName: 'changing',
+      returned: 1,
+    });
+    expect(await planOf(messages.find({ conversationId, senderId: 'a', clientMessageId: 'm5' }))).toMatchObject({
+      indexName: 'client',
+      documents: 1,
+    });
+  });
+
+  it('does not use a partial index where it might miss documents', async () => {
+    expect(await planOf(messages.find({ unpublished: { $exists: false } }))).toMatchObject({
+      stages: ['COLLSCAN'],
+      returned: 497,
+    });
+  });
+
+  it('joins the ranges of $or', async () => {
+    const changes = messages.find({
+      $or: [
+        { conversationId, changeSeq: { $gt: 495 } },
+        { conversationId, changing: { $exists: true } },
+      ],
+    });
+    expect(await planOf(changes)).toMatchObject({ stages: ['FETCH', 'OR', 'FETCH', 'IXSCAN'], documents: 5 });
+    expect(await changes.toArray()).toHaveLength(5);
+  });
+
+  it('pushes the other conditions into the branches of $or', async () => {
+    const changes = messages.find({
+      conversationId,
+      $or: [{ changeSeq: { $gt: 495 } }, { changing: { $exists: true } }],
+    });
+    expect(await planOf(changes)).toMatchObject({ documents: 5 });
+  });
+
+  it('merges the ranges of $in into one order', async () => {
+    const other = new ObjectId();
+    await messages.insertMany([{ conversationId: other, seq: 250.5, clientMessageId: 'x' }]);
+    const both = messages
+      .find({ conversationId: { $in: [conversationId, other] }, seq: { $gte: 249, $lte: 252 } })
+      .sort({ seq: 1 });
+    expect(await planOf(both)).toMatchObject({ stages: ['FETCH', 'SORT_MERGE', 'IXSCAN'], indexName: 'history' });
+    expect((await both.toArray()).map(({ seq }) => seq)).toEqual([249, 250, 250.5, 251, 252]);
+    await messages.deleteMany({ conversationId: other });
+  });
+
+  it('finds by ids without a scan', async () => {
+    const ids = (await messages.find().limit(5).toArray()).map(({ _id }) => _id);
+    expect(await planOf(messages.find({ _id: { $in: ids } }))).toMatchObject({ indexName: '_id_', documents: 5 });
+  });
+
+  it('says so when it scans', async () => {
+    expect(await planOf(messages.find({ content: 'x' }))).toMatchObject({ stages: ['COLLSCAN'], documents: 500 });
+  });
+
+  it('gives a multikey document once', async () => {
+    const tags = fixture.client.db('plans').collection('tags');
+    await tags.createIndex({ t: 1 });
+    await tags.insertOne({ t: [1, 2, 3] });
+    expect(await tags.find({ t: { $gte: 1 } }).toArray()).toHaveLength(1);
+    expect(await tags.countDocuments({ t: { $in: [1, 3] } })).toBe(1);
+  });
+});
