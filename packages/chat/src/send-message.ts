@@ -6,6 +6,7 @@ import type { StoredConversation, StoredMessage } from './model.ts';
 import type { PublishedMarks } from './outbox.ts';
 import { usersById } from './profiles.ts';
 import { newMessageView, publishMessage } from './publish.ts';
+import { shareSend } from './shared-sends.ts';
 import { viewMedia } from './view-media.ts';
 import { messageView, watermarksOf } from './views.ts';
 import { voidSeq } from './voids.ts';
@@ -29,11 +30,17 @@ export async function sendMessage(
   ctx: ChatContext & { published: PublishedMarks },
   request: SendRequest,
 ): Promise<Message> {
-  const { senderId, body, traceId } = request;
+  const { senderId, body } = request;
   checkContent(body);
   await takeMessageBudget(ctx, senderId, body);
   if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
+  return shareSend(ctx.store, senderId, body, () => storeAndTell(ctx, request));
+}
 
+async function storeAndTell(
+  ctx: ChatContext & { published: PublishedMarks },
+  { senderId, body, traceId }: SendRequest,
+): Promise<Message> {
   const message = draft(ctx, senderId, body);
   const attached = await attachOrFindOriginal(ctx, message, body);
   if ('original' in attached) return describe(ctx, attached.original);

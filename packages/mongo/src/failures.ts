@@ -2,6 +2,7 @@ import { ChatError } from '@confab/contracts';
 import { MongoError, MongoServerError } from 'mongodb';
 
 const DUPLICATE_KEY = 11000;
+const WRITE_CONFLICT = 112;
 
 /**
  * Server errors that pass: not primary, shutting down, timeouts, out of disk. Source: MongoDB's error code table
@@ -32,8 +33,16 @@ export const isDuplicateKey = (error: unknown): boolean =>
 /** No answer came, so the write may have happened. */
 export const isUnknownResult = (error: unknown): boolean => error instanceof MongoError && NO_ANSWER.has(error.name);
 
+/**
+ * The server gave this write up for the sake of another one: it did not happen, and may simply be repeated. Servers on PostgreSQL say so in
+ * its words.
+ */
+export const isWriteConflict = (error: unknown): boolean =>
+  error instanceof MongoServerError && (error.code === WRITE_CONFLICT || /deadlock detected/i.test(error.message));
+
 const isPassing = (error: unknown): boolean =>
   isUnknownResult(error) ||
+  isWriteConflict(error) ||
   (error instanceof MongoServerError &&
     (PASSING_CODES.has(Number(error.code)) || /no space left|disk full|quota/i.test(error.message)));
 

@@ -3,7 +3,7 @@ import { type Filter, ObjectId } from 'mongodb';
 
 import type { Collections } from './collections.ts';
 import { fromMessage, type MessageDoc, oid, toMessage } from './documents.ts';
-import { guarded, isDuplicateKey, isUnknownResult } from './failures.ts';
+import { guarded, isDuplicateKey, isUnknownResult, isWriteConflict } from './failures.ts';
 
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
@@ -157,7 +157,7 @@ function writers(messages: Messages) {
         try {
           return await insertOnce(message);
         } catch (error) {
-          if (!isUnknownResult(error)) throw error;
+          if (!isUnknownResult(error) && !isWriteConflict(error)) throw error;
           return insertOnce(message);
         }
       }),
