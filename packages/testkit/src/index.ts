@@ -6,6 +6,7 @@ export * from './mint-token.ts';
 export * from './proxy/tcp-proxy.ts';
 export * from './start-redis.ts';
 export * from './start-redis-cluster.ts';
+export * from './start-s3.ts';
 export * from './stores.ts';
 export * from './system/edge.ts';
 export * from './system/service-process.ts';

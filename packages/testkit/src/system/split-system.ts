@@ -66,10 +66,15 @@ async function startParts(
   const mongodbUrl = options.mongodbUrl ?? own(await findMongo());
   const database = options.database ?? 'confab';
   const stores = { REDIS_URL: redisUrl, MONGODB_URL: mongodbUrl, MONGODB_DATABASE: database };
+  const edgePort = options.port || (await freePort());
+  // Sends of gateways go over the edge: every api takes its part of them.
+  const edgeUrl = `http://127.0.0.1:${edgePort}`;
   const common = {
     HOST: '127.0.0.1',
     JWT_SECRET: options.jwtSecret,
     TRUST_PROXY: '127.0.0.0/8,::1',
+    // where uploads are kept by the api itself
+    MEDIA_PUBLIC_URL: edgeUrl,
     ...stores,
     ...options.env,
   };
@@ -86,9 +91,6 @@ async function startParts(
   const several = <T>(count: number, make: (index: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, i) => make(i)));
 
-  const edgePort = options.port || (await freePort());
-  // Sends of gateways go over the edge: every api takes its part of them.
-  const edgeUrl = `http://127.0.0.1:${edgePort}`;
   const [api, receipts, gateway] = await Promise.all([
     several(options.api, (i) => launch('api', i, {})),
     several(options.receipts, (i) => launch('receipts', i, { WORKER_NAME: `receipts-${i}` })),
