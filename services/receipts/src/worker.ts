@@ -63,9 +63,19 @@ export function startReceiptsWorker(options: ReceiptsDependencies): ReceiptsWork
   const reading = createReceiptProcessor(ctx, bus.consumer, stopping.signal, { counters, tracer }).run();
   const holes = createHoleFiller(ctx, new Date(ctx.clock.now() - LOOK_BACK_MS));
   const work: Record<keyof typeof EVERY, () => Promise<unknown>> = {
-    relay: async () => counters?.relayed.inc(await relayOutbox(ctx)),
-    offline: async () => counters?.wentOffline.inc(await settleOffline(ctx)),
-    reap: async () => counters?.reaped.inc(await reapGateways(ctx)),
+    // The work first, in a statement of its own: `counters?.x.inc(await work())` does nothing at all where nothing is counted.
+    relay: async () => {
+      const relayed = await relayOutbox(ctx);
+      counters?.relayed.inc(relayed);
+    },
+    offline: async () => {
+      const wentOffline = await settleOffline(ctx);
+      counters?.wentOffline.inc(wentOffline);
+    },
+    reap: async () => {
+      const reaped = await reapGateways(ctx);
+      counters?.reaped.inc(reaped);
+    },
     holes: () => holes.run(),
     changes: () => finishChanges(ctx),
   };
