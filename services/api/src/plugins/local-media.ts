@@ -21,9 +21,9 @@ const UPLOAD_DEADLINE_MS = 40 * 60_000;
  * are not in the contracts, because clients take them from tickets and messages as they are.
  */
 export async function localMedia(app: FastifyInstance, { local, ctx }: LocalMediaOptions): Promise<void> {
-  // whatever the type: bodies are streams here, and nothing parses them
+  // whatever the type: nothing parses bodies here, they stay the stream that they are
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
 
   app.put<MediaRequest>(
     localPaths.upload,
