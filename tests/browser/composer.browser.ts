@@ -43,7 +43,7 @@ test('a rate limit is counted down, and what was written goes out by itself', as
   for (let n = 1; n <= 8; n++) await write(ana.page, `quick ${n}`);
   const notice = ana.page.locator('.limit-notice');
   await notice.waitFor();
-  const seconds = async () => Number(/(\d+) s/.exec(await notice.innerText())?.[1]);
+  const seconds = async () => Number(/(\d+) s/.exec((await notice.textContent()) ?? '')?.[1]);
   const first = await seconds();
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThanOrEqual(60);

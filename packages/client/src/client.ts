@@ -1,4 +1,12 @@
-import type { ClientEventName, ClientPayload, Conversation, Message, SyncResult } from '@confab/contracts';
+import type {
+  ClientEventName,
+  ClientPayload,
+  CompletedUpload,
+  Conversation,
+  MediaConfig,
+  Message,
+  SyncResult,
+} from '@confab/contracts';
 import { ChatState, type Presence } from './chat-state.ts';
 import { Connection, type ConnectionState } from './connection.ts';
 import type { ConversationState } from './conversation.ts';
@@ -7,7 +15,7 @@ import { type ClientEnvironment, defaultEnvironment } from './environment.ts';
 import { ConfabError, toConfabError } from './error.ts';
 import { createHttp, type Http } from './http.ts';
 import { LiveEvents } from './live-events.ts';
-import { messageTypeOf, type UploadedMedia } from './media.ts';
+import { messageTypeOf } from './media.ts';
 import { Derived, type Observable, Topics } from './observable.ts';
 import type { ChatClientOptions, ChatEvents, Draft } from './options.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
@@ -16,7 +24,7 @@ import { type ChatSocket, createSocket } from './socket.ts';
 import { SyncRunner } from './sync.ts';
 import { subjectOf, TokenSource } from './token-source.ts';
 import { TypingReceiver, TypingSender } from './typing.ts';
-import { fetchMediaConfig, type MediaConfig, type UploadFile, type UploadOptions, uploadMedia } from './upload.ts';
+import { fetchMediaConfig, type UploadFile, type UploadOptions, uploadMedia } from './upload.ts';
 import type { ChatConversation, ChatMessage, MessageList } from './views.ts';
 
 /** Milliseconds that an ack may take. Source: the server settles every send within 5 s, doubled. */
@@ -219,6 +227,13 @@ export class ChatClient extends Emitter<ChatEvents> {
     }
   }
 
+  /** Gets a message again: the addresses of its uploads are good for some minutes only (`expiresAt`). @throws ConfabError */
+  async refreshMessage(messageId: string): Promise<void> {
+    const { data } = await this.#http.call<{ data: Message }>('GET', `/api/chat/message/${messageId}`);
+    this.#state.conversations.get(data.conversationId)?.applyChange(data);
+    this.#state.changed(data.conversationId);
+  }
+
   /**
    * Sends a message: it is in the list at once, and goes out as soon as it can.
    * @returns its client id, for `retry` and `discard`
@@ -303,7 +318,7 @@ export class ChatClient extends Emitter<ChatEvents> {
   }
 
   /** Uploads a file for a message of this conversation. @throws ConfabError */
-  upload(conversationId: string, file: UploadFile, options?: UploadOptions): Promise<UploadedMedia> {
+  upload(conversationId: string, file: UploadFile, options?: UploadOptions): Promise<CompletedUpload> {
     return uploadMedia(this.#http, conversationId, file, options);
   }
 

@@ -5,6 +5,7 @@ export type ClientErrorCode = ErrorCode | 'NO_ANSWER' | 'OFFLINE' | 'ABORTED' | 
 
 const RETRYABLE: readonly ClientErrorCode[] = [
   'CONFLICT',
+  'MEDIA_NOT_UPLOADED',
   'RATE_LIMITED',
   'INTERNAL',
   'UNAVAILABLE',

@@ -144,7 +144,7 @@ export class LiveEvents {
     const conversation = state.conversations.get(conversationId);
     const item = outbox.of(conversationId).find((waiting) => waiting.clientMessageId === clientMessageId);
     if (!item || !conversation) return;
-    const media = item.media.filter((part) => 'url' in part);
+    const media = item.media.flatMap(({ url, ...part }) => (url === undefined ? [] : [{ ...part, url }]));
     // An upload has no address before the server gives it one: the ack brings it.
     if (media.length < item.media.length) return;
     const senderId = senderIn(conversation.info, me());

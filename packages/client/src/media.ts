@@ -1,15 +1,4 @@
-import type { MediaItem, MediaKind, MessageType } from '@confab/contracts';
-
-/** A file that was uploaded here: the server knows the rest of it. */
-export interface UploadedMedia {
-  mediaId: string;
-  type: MediaKind;
-  filename?: string;
-  size?: number;
-}
-
-/** What a message may carry: a file that was uploaded, or one that is somewhere else already. */
-export type MediaInput = UploadedMedia | MediaItem;
+import type { MediaInput, MediaKind, MessageType } from '@confab/contracts';
 
 /** The kind that a content type is shown as. */
 export function kindOf(contentType: string): MediaKind {

@@ -1,8 +1,7 @@
-import type { ErrorCode, Message, ServerPayload } from '@confab/contracts';
+import type { ErrorCode, MediaInput, Message, ServerPayload } from '@confab/contracts';
 import type { ConnectionState } from './connection.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { ConfabError } from './error.ts';
-import type { MediaInput } from './media.ts';
 import type { OutboxItem, OutboxStorage } from './outbox.ts';
 import type { ChatSocket } from './socket.ts';
 import type { TokenOption } from './token-source.ts';

@@ -1,7 +1,6 @@
-import type { Message, MessageType } from '@confab/contracts';
+import type { MediaInput, Message, MessageType } from '@confab/contracts';
 import { backoff, type ClientEnvironment } from './environment.ts';
 import { type ConfabError, toConfabError } from './error.ts';
-import type { MediaInput } from './media.ts';
 
 /** A message of the user that the server has not confirmed yet. */
 export interface OutboxItem {

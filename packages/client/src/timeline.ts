@@ -86,7 +86,9 @@ export class Timeline {
   #replace(held: Message, message: Message): 'changed' | 'known' {
     // Replies overtake each other: the version with the higher change number is the newer one.
     const newer = message.changeSeq > held.changeSeq || (message.deletedAt !== null && held.deletedAt === null);
-    if (!newer) return 'known';
+    // Uploads get fresh addresses, and thumbnails, without a change of the message.
+    const fresher = message.changeSeq === held.changeSeq && message.media.length > 0 && held.deletedAt === null;
+    if (!newer && !fresher) return 'known';
     this.#ids.set(message._id, message);
     this.messages = this.messages.map((other) => (other === held ? message : other));
     return 'changed';

@@ -1,7 +1,6 @@
-import type { MediaKind } from '@confab/contracts';
+import type { CompletedUpload, MediaConfig, UploadTicket } from '@confab/contracts';
 import { ConfabError, toConfabError } from './error.ts';
 import type { Http } from './http.ts';
-import { kindOf, type UploadedMedia } from './media.ts';
 
 /** A file of a browser or Node (`File`, `Blob` with a name) or of React Native (`{uri, name, type, size}`). */
 export type UploadFile =
@@ -14,27 +13,10 @@ export interface UploadOptions {
   signal?: AbortSignal;
 }
 
-/** What the server takes, if it takes files at all. */
-export interface MediaConfig {
-  /** Bytes by kind. */
-  maxBytes?: Partial<Record<MediaKind, number>>;
-  [other: string]: unknown;
-}
-
-interface Ticket {
-  uploadUrl: string;
-  method?: 'PUT' | 'POST';
-  headers?: Record<string, string>;
-  fields?: Record<string, string>;
-  mediaId: string;
-  expiresAt?: string;
-}
-
 /** What the server takes, or null if it has no uploads. @throws ConfabError if it did not answer */
 export async function fetchMediaConfig(http: Http): Promise<MediaConfig | null> {
   try {
-    const reply = await http.call<{ data?: MediaConfig } & MediaConfig>('GET', '/api/chat/media/config');
-    return reply.data ?? reply;
+    return (await http.call<{ data: MediaConfig }>('GET', '/api/chat/media/config')).data;
   } catch (error) {
     if (error instanceof ConfabError && error.code === 'NOT_FOUND') return null;
     throw error;
@@ -42,25 +24,25 @@ export async function fetchMediaConfig(http: Http): Promise<MediaConfig | null> 
 }
 
 /**
- * Asks the server for a place, and sends the file there.
- * @returns what a message names it by
- * @throws ConfabError: the server's refusal (size, type); UPLOAD_FAILED; ABORTED
+ * Asks the server for a place, sends the file there, and has it checked.
+ * @returns the upload as the server found it: a message names it by `mediaId` and `type`
+ * @throws ConfabError: the server's refusal (size, type, content); UPLOAD_FAILED; ABORTED
  */
 export async function uploadMedia(
   http: Http,
   conversationId: string,
   file: UploadFile,
   options: UploadOptions = {},
-): Promise<UploadedMedia> {
-  const { name: filename, type: contentType, size } = file;
-  const body = { filename, contentType: contentType || 'application/octet-stream', size, conversationId };
-  const reply = await http.call<{ data?: Ticket } & Ticket>('POST', '/api/chat/media/uploads', body);
-  const ticket = reply.data ?? reply;
+): Promise<CompletedUpload> {
+  const { name: filename, type, size } = file;
+  const body = { filename, contentType: type || 'application/octet-stream', size, conversationId };
+  const { data: ticket } = await http.call<{ data: UploadTicket }>('POST', '/api/chat/media/uploads', body);
   if (options.signal?.aborted) throw aborted();
   const send = typeof XMLHttpRequest === 'undefined' ? sendByFetch : sendByXhr;
   await send(ticket, file, options);
   options.onProgress?.(1);
-  return { mediaId: ticket.mediaId, type: kindOf(body.contentType), filename, size };
+  return (await http.call<{ data: CompletedUpload }>('POST', `/api/chat/media/uploads/${ticket.mediaId}/complete`))
+    .data;
 }
 
 const aborted = () => new ConfabError('ABORTED', 'The upload was called off');
@@ -71,7 +53,7 @@ function contentOf(file: UploadFile): Blob {
   return 'blob' in file ? file.blob : (file as unknown as Blob);
 }
 
-function bodyOf(ticket: Ticket, file: UploadFile): Blob | FormData {
+function bodyOf(ticket: UploadTicket, file: UploadFile): Blob | FormData {
   if (!ticket.fields) return contentOf(file);
   const form = new FormData();
   for (const [name, value] of Object.entries(ticket.fields)) form.append(name, value);
@@ -80,12 +62,10 @@ function bodyOf(ticket: Ticket, file: UploadFile): Blob | FormData {
   return form;
 }
 
-const methodOf = (ticket: Ticket) => ticket.method ?? (ticket.fields ? 'POST' : 'PUT');
-
-function sendByXhr(ticket: Ticket, file: UploadFile, { onProgress, signal }: UploadOptions): Promise<void> {
+function sendByXhr(ticket: UploadTicket, file: UploadFile, { onProgress, signal }: UploadOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open(methodOf(ticket), ticket.uploadUrl);
+    request.open(ticket.method, ticket.uploadUrl);
     for (const [name, value] of Object.entries(ticket.headers ?? {})) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
       if (event.lengthComputable && event.total > 0) onProgress?.(event.loaded / event.total);
@@ -101,12 +81,12 @@ function sendByXhr(ticket: Ticket, file: UploadFile, { onProgress, signal }: Upl
   });
 }
 
-async function sendByFetch(ticket: Ticket, file: UploadFile, { signal }: UploadOptions): Promise<void> {
+async function sendByFetch(ticket: UploadTicket, file: UploadFile, { signal }: UploadOptions): Promise<void> {
   let response: Response;
   try {
     const { headers = {} } = ticket;
     response = await fetch(ticket.uploadUrl, {
-      method: methodOf(ticket),
+      method: ticket.method,
       headers,
       body: bodyOf(ticket, file),
       ...(signal && { signal }),

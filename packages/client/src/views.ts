@@ -1,5 +1,6 @@
 import type {
   Conversation,
+  MediaInput,
   MediaItem,
   Message,
   MessageStatus,
@@ -9,7 +10,6 @@ import type {
 } from '@confab/contracts';
 import type { ConversationState } from './conversation.ts';
 import type { ConfabError } from './error.ts';
-import type { MediaInput } from './media.ts';
 import type { OutboxItem } from './outbox.ts';
 
 /** `queued`, `sending` and `failed` are this client's; the others are the server's, and never go back. */

@@ -1,8 +1,9 @@
+import type { MediaConfig } from '@confab/contracts';
 import { useEffect, useMemo, useState } from 'react';
 import type { Presence } from '../chat-state.ts';
 import type { ConnectionState } from '../connection.ts';
 import type { Draft } from '../options.ts';
-import type { MediaConfig, UploadFile, UploadOptions } from '../upload.ts';
+import type { UploadFile, UploadOptions } from '../upload.ts';
 import type { ChatConversation, ChatMessage, MessageList } from '../views.ts';
 import { useChat } from './chat-context.ts';
 import { useObservable } from './use-observable.ts';

@@ -1,4 +1,4 @@
-import { ConfabError, kindOf, type MediaConfig, type UploadedMedia, useSend } from '@confab/client/react';
+import { ConfabError, kindOf, type MediaConfig, type MediaInput, useSend } from '@confab/client/react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { sizeText } from '../conversation/file-size.ts';
 
@@ -15,7 +15,7 @@ export interface AttachmentDraft {
   problem: string | undefined;
   /** A problem that trying again cannot mend. */
   final: boolean;
-  media: UploadedMedia | undefined;
+  media: MediaInput | undefined;
 }
 
 /** Files on their way into a message: uploaded at once, sent with the message. */
@@ -37,10 +37,14 @@ export function useAttachments(conversationId: string, config: MediaConfig | nul
       const { name, type, size } = file;
       const onProgress = (progress: number) => change(id, { progress });
       try {
-        const media = await upload({ blob: file, name, type, size }, { onProgress, signal: abort.signal });
-        change(id, { state: 'done', progress: 1, media });
+        const { mediaId, type: kind } = await upload(
+          { blob: file, name, type, size },
+          { onProgress, signal: abort.signal },
+        );
+        change(id, { state: 'done', progress: 1, media: { mediaId, type: kind } });
       } catch (error) {
-        change(id, { state: 'failed', problem: problemOf(error) });
+        const final = error instanceof ConfabError && !error.retryable && error.code !== 'UPLOAD_FAILED';
+        change(id, { state: 'failed', problem: problemOf(error), final });
       }
     },
     [upload, change],
@@ -83,9 +87,7 @@ export function useAttachments(conversationId: string, config: MediaConfig | nul
 }
 
 function draftOf(id: number, file: File, config: MediaConfig | null): AttachmentDraft {
-  const limit = config?.maxBytes?.[kindOf(file.type)];
-  const tooLarge = limit !== undefined && file.size > limit;
-  const problem = tooLarge ? `Larger than ${sizeText(limit)}` : file.size === 0 ? 'The file is empty' : undefined;
+  const problem = refusalOf(file, config);
   return {
     id,
     file,
@@ -96,6 +98,15 @@ function draftOf(id: number, file: File, config: MediaConfig | null): Attachment
     final: problem !== undefined,
     media: undefined,
   };
+}
+
+/** What the server would refuse is said before anything is sent. */
+function refusalOf(file: File, config: MediaConfig | null): string | undefined {
+  const kind = kindOf(file.type);
+  if (file.size === 0) return 'The file is empty';
+  if (!config) return undefined;
+  if (!config.types[kind].includes(file.type.split(';')[0] ?? '')) return 'Files of this type are not taken';
+  return file.size > config.maxBytes[kind] ? `Larger than ${sizeText(config.maxBytes[kind])}` : undefined;
 }
 
 function problemOf(error: unknown): string {

@@ -18,7 +18,7 @@ export function Bubble({ message, onJump }: { message: ChatMessage; onJump: (mes
         <>
           {replyTo && <ReplyPreview messageId={replyTo} onJump={onJump} />}
           {media.map((item, index) => (
-            <Attachment key={'url' in item ? item.url : (item.mediaId ?? index)} item={item} />
+            <Attachment key={item.mediaId ?? item.url ?? index} item={item} messageId={message.id} />
           ))}
           {text !== null && <MessageText text={text} room={own ? 'ticks' : 'time'} />}
         </>

@@ -1,0 +1,206 @@
+import { describe, expect, it } from 'vitest';
+import { createChatClient } from './client.ts';
+import type { ConnectionState } from './connection.ts';
+import { FakeServer } from './testing/fake-server.ts';
+import { ManualEnvironment } from './testing/manual-environment.ts';
+import { CONVERSATION, type message, tokenOf } from './testing/records.ts';
+import type { TokenOption } from './token-source.ts';
+
+function setUp(token: TokenOption = tokenOf('ana')) {
+  const server = new FakeServer();
+  const environment = new ManualEnvironment();
+  environment.fetch = server.fetch;
+  const client = createChatClient({ url: 'http://fake', token, environment, socket: server.socket });
+  const states: ConnectionState['status'][] = [];
+  client.on('connection', ({ status }) => states.push(status));
+  const seqs = () =>
+    client
+      .messages(CONVERSATION)
+      .get()
+      .messages.map((shown) => shown.seq);
+  const texts = () =>
+    client
+      .messages(CONVERSATION)
+      .get()
+      .messages.map((shown) => shown.text);
+  return { server, environment, client, states, seqs, texts };
+}
+
+describe('joining the stream', () => {
+  it('shows connecting, syncing, live', async () => {
+    const { client, environment, states } = setUp();
+    client.connect();
+    await environment.advance(0);
+    expect(states).toEqual(['connecting', 'syncing', 'live']);
+  });
+
+  it('has no gap and no double where snapshot and events overlap', async () => {
+    const { server, client, environment, seqs } = setUp();
+    for (let n = 0; n < 5; n++) server.store('ben');
+    server.beforeSync.push(() => server.store('ben'));
+    server.afterSync.push(() => server.store('ben'));
+    client.connect();
+    await environment.advance(0);
+    expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(client.unread.get()).toBe(7);
+  });
+
+  it('catches up what was missed while it was away', async () => {
+    const { server, client, environment, seqs, states } = setUp();
+    server.store('ben');
+    client.connect();
+    await environment.advance(0);
+    server.socket.disconnect();
+    for (let n = 0; n < 3; n++) server.store('ben', {}, false);
+    await environment.advance(5_000);
+    expect(seqs()).toEqual([1, 2, 3, 4]);
+    expect(states.slice(3)).toEqual(['connecting', 'connecting', 'syncing', 'live']);
+  });
+});
+
+describe('a live message whose seq jumps', () => {
+  it('makes the client ask for what is between', async () => {
+    const { server, client, environment, seqs } = setUp();
+    client.connect();
+    await environment.advance(0);
+    server.store('ben', {}, false);
+    server.store('ben');
+    expect(seqs()).toEqual([2]);
+    await environment.advance(300);
+    expect(seqs()).toEqual([1, 2]);
+    expect(server.syncs).toBe(2);
+  });
+
+  it('asks nothing when the missing one was only overtaken', async () => {
+    const { server, client, environment, seqs } = setUp();
+    client.connect();
+    await environment.advance(0);
+    const first = server.store('ben', {}, false);
+    server.store('ben');
+    await environment.advance(100);
+    server.socket.receive('new:message', { message: first });
+    await environment.advance(1_000);
+    expect([seqs(), server.syncs]).toEqual([[1, 2], 1]);
+  });
+});
+
+describe('sending', () => {
+  it('shows a message at once, and once, under one key', async () => {
+    const { client, environment } = setUp();
+    client.connect();
+    await environment.advance(0);
+    client.send(CONVERSATION, { text: 'hello' });
+    const [before] = client.messages(CONVERSATION).get().messages;
+    expect(before).toMatchObject({ text: 'hello', state: 'sending', own: true });
+    await environment.advance(0);
+    const { messages } = client.messages(CONVERSATION).get();
+    expect(messages).toHaveLength(1);
+    expect(messages[0]).toMatchObject({ key: before?.key, state: 'sent', seq: 1 });
+  });
+
+  it('does not double a message whose ack was lost', async () => {
+    const { server, client, environment, texts } = setUp();
+    client.connect();
+    await environment.advance(0);
+    server.sending = 'lost';
+    client.send(CONVERSATION, { text: 'once' });
+    await environment.advance(100);
+    server.sending = 'answered';
+    await environment.advance(20_000);
+    expect(server.messages).toHaveLength(1);
+    expect(texts()).toEqual(['once']);
+    expect(client.messages(CONVERSATION).get().messages[0]?.state).toBe('sent');
+  });
+
+  it('keeps what is written offline, in order, and sends it after catching up', async () => {
+    const { server, client, environment, texts } = setUp();
+    client.connect();
+    await environment.advance(0);
+    environment.network(false);
+    server.store('ben', { text: 'meanwhile' }, false);
+    for (const text of ['one', 'two']) client.send(CONVERSATION, { text });
+    expect(client.connection.get()).toMatchObject({ status: 'offline', reason: 'NO_NETWORK' });
+    environment.network(true);
+    await environment.advance(1_000);
+    expect(texts()).toEqual(['meanwhile', 'one', 'two']);
+    expect(server.messages.map((stored) => stored.text)).toEqual(['meanwhile', 'one', 'two']);
+  });
+});
+
+describe('the end of a session', () => {
+  const end = (code: string, reconnect: string) => ({ code, reconnect, message: code });
+
+  it('is followed by another connection where the gateway says so', async () => {
+    const { server, client, environment } = setUp();
+    client.connect();
+    await environment.advance(0);
+    server.socket.receive('session:end', end('DRAINING', 'yes'));
+    server.socket.disconnect();
+    await environment.advance(3_000);
+    expect(client.connection.get().status).toBe('live');
+  });
+
+  it('fetches another token where that is what it takes', async () => {
+    let serial = 0;
+    const { server, client, environment } = setUp(async () => tokenOf('ana', ++serial));
+    client.connect();
+    await environment.advance(0);
+    server.socket.receive('session:end', end('TOKEN_EXPIRED', 'new-token'));
+    server.socket.disconnect();
+    await environment.advance(1_000);
+    expect(client.connection.get().status).toBe('live');
+    expect(server.socket.auth).toEqual({ token: tokenOf('ana', 2) });
+  });
+
+  it('is final with a fixed token, and with too many connections', async () => {
+    for (const [code, reconnect, needs] of [
+      ['TOKEN_EXPIRED', 'new-token', 'token'],
+      ['TOO_MANY_CONNECTIONS', 'no', 'connect'],
+    ] as const) {
+      const { server, client, environment } = setUp();
+      client.connect();
+      await environment.advance(0);
+      server.socket.receive('session:end', end(code, reconnect));
+      server.socket.disconnect();
+      await environment.advance(60_000);
+      expect(client.connection.get()).toMatchObject({ status: 'offline', reason: code, needs });
+      expect(server.socket.connected).toBe(false);
+    }
+  });
+});
+
+describe('what others do', () => {
+  it('moves status up and never down', async () => {
+    const { server, client, environment } = setUp();
+    client.connect();
+    await environment.advance(0);
+    client.send(CONVERSATION, { text: 'hello' });
+    await environment.advance(0);
+    const state = () => client.messages(CONVERSATION).get().messages[0]?.state;
+    const { _id: messageId } = server.messages[0]!;
+    const read = { conversationId: CONVERSATION, messageIds: [messageId], readBy: 'ben', readSeq: 1 };
+    server.socket.receive('messages:read', read);
+    expect(state()).toBe('read');
+    server.socket.receive('message:delivered', { messageId, conversationId: CONVERSATION, seq: 1, deliveredTo: 'ben' });
+    expect(state()).toBe('read');
+  });
+
+  it('takes a deletion for everyone in place, and one for oneself away', async () => {
+    const { server, client, environment, texts } = setUp();
+    const [first, second] = [server.store('ben'), server.store('ben')];
+    client.connect();
+    await environment.advance(0);
+    const deleted = ({ _id, seq }: ReturnType<typeof message>, deletedForEveryone: boolean) =>
+      server.socket.receive('message:deleted', {
+        messageId: _id,
+        conversationId: CONVERSATION,
+        seq,
+        changeSeq: 1,
+        deletedForEveryone,
+      });
+    deleted(first, true);
+    deleted(second, false);
+    expect(texts()).toEqual([null]);
+    expect(client.unread.get()).toBe(0);
+  });
+});
