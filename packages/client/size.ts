@@ -28,3 +28,9 @@ export async function measure(): Promise<Record<string, number>> {
   }
   return sizes;
 }
+
+if (import.meta.main) {
+  const sizes = await measure();
+  for (const [entry, size] of Object.entries(sizes)) console.log(`${entry}: ${size} bytes gzipped, budget ${BUDGET}`);
+  if (Object.values(sizes).some((size) => size > BUDGET)) throw new Error('The client is over its budget');
+}
