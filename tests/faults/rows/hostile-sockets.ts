@@ -84,6 +84,8 @@ async function rawWebSocket(port: number): Promise<Socket> {
     'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
   );
-  await once(socket, 'data');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  if (!answer.toString('latin1').startsWith('HTTP/1.1 101'))
+    throw new Error(`not upgraded: ${answer.toString('latin1')}`);
   return socket;
 }

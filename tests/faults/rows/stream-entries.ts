@@ -73,6 +73,7 @@ async function mostTries({ redisClient }: Rig): Promise<number> {
 export function deliveryLatencies(
   { ledger, devices }: Pick<Trial['load'], 'ledger' | 'devices'>,
   from: number,
+  until = Number.POSITIVE_INFINITY,
 ): number[] {
   const [since, before] = [from + performance.timeOrigin, until + performance.timeOrigin];
   return ledger.acknowledged
