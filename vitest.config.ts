@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['confab-source', 'node', 'import', 'module', 'default'];
+// No `module`: those are builds for bundlers, which Node cannot load.
+const conditions = ['confab-source', 'node', 'import', 'default'];
 
 export default defineConfig({
   resolve: { conditions },

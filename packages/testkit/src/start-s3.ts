@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { findOnPath, spawnTestProcess, stopTestProcess, type TestProcess } from './child-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
@@ -13,6 +14,9 @@ export interface TestS3 extends AsyncDisposable {
   region: string;
   accessKeyId: string;
   secretAccessKey: string;
+  createBucket(name: string): Promise<void>;
+  /** Keys of everything in the bucket (the first 1,000). */
+  keysOf(bucket: string): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -33,11 +37,8 @@ const TOOL_TIMEOUT_MS = 60_000;
 export async function startS3(): Promise<TestS3> {
   const { S3_ENDPOINT, S3_ACCESS_KEY_ID = '', S3_SECRET_ACCESS_KEY = '' } = process.env;
   if (S3_ENDPOINT) {
-    const stop = async () => {};
-    return {
-      ...{ endpoint: S3_ENDPOINT, region: 'us-east-1', accessKeyId: S3_ACCESS_KEY_ID },
-      ...{ secretAccessKey: S3_SECRET_ACCESS_KEY, stop, [Symbol.asyncDispose]: stop },
-    };
+    const keys = { accessKeyId: S3_ACCESS_KEY_ID, secretAccessKey: S3_SECRET_ACCESS_KEY };
+    return testS3(S3_ENDPOINT, keys, async () => {});
   }
   const missing = PROGRAMS.filter((name) => !findOnPath(name));
   if (missing.length > 0) throw new Error(`No S3 server: ${missing.join(', ')} is not on PATH; ${S3_INSTALL_HINT}`);
@@ -54,7 +55,7 @@ async function startCeph(): Promise<TestS3> {
   try {
     const keys = { accessKeyId: 'confabtest', secretAccessKey: randomUUID() };
     const endpoint = await startParts(directory.path, started, keys);
-    return { endpoint, region: 'us-east-1', ...keys, stop, [Symbol.asyncDispose]: stop };
+    return testS3(endpoint, keys, stop);
   } catch (error) {
     const output = started.map((part) => part.output().slice(-1_000)).join('\n');
     await stop();
@@ -62,6 +63,28 @@ async function startCeph(): Promise<TestS3> {
       cause: error,
     });
   }
+}
+
+const REGION = 'us-east-1';
+
+function testS3(endpoint: string, keys: Keys, stopServer: () => Promise<void>): TestS3 {
+  const client = new S3Client({ endpoint, region: REGION, credentials: keys, forcePathStyle: true });
+  const stop = async () => {
+    client.destroy();
+    await stopServer();
+  };
+  return {
+    endpoint,
+    region: REGION,
+    ...keys,
+    createBucket: async (name) => void (await client.send(new CreateBucketCommand({ Bucket: name }))),
+    keysOf: async (bucket) => {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
+      return Contents.map((object) => object.Key ?? '');
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 type Keys = Pick<TestS3, 'accessKeyId' | 'secretAccessKey'>;

@@ -13,6 +13,7 @@ import {
   type RevocationList,
 } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
+import { externalPolicyOf, type Media, type MediaVariables } from '@confab/media';
 import {
   addressGroup,
   createHealth,
@@ -34,8 +35,10 @@ import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './handlers/types.ts';
 import { createObjectIds } from './object-ids.ts';
 import { authentication } from './plugins/authentication.ts';
+import { bodyDeadline } from './plugins/body-deadline.ts';
 import { docs } from './plugins/docs.ts';
 import { failures, notFound, sendFailure, toChatError } from './plugins/failures.ts';
+import { localMedia } from './plugins/local-media.ts';
 import { measures } from './plugins/measures.ts';
 import { overload } from './plugins/overload.ts';
 import { validation } from './plugins/validation.ts';
@@ -62,10 +65,13 @@ export interface ApiDependencies {
     | 'MONGODB_URL'
     | 'MONGODB_DATABASE'
     | 'MONGODB_POOL_SIZE'
+    | keyof MediaVariables
     | keyof TracingConfig
   >;
   store: ChatStore;
   bus: ApiBus;
+  /** Uploads; none are taken if absent. */
+  media?: Media | undefined;
   logger: Logger;
   health?: Health;
   /** Where metrics go; a registry of its own if absent. */
@@ -100,6 +106,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
 
   await app.register(failures);
   await app.register(measures, { registry: metrics, lag, tracer: deps.tracer });
+  await app.register(bodyDeadline, { deadlineMs: BODY_DEADLINE_MS });
   await app.register(validation);
   await app.register(overload, { maxInFlight: config.MAX_IN_FLIGHT, lag });
   await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
@@ -120,6 +127,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   });
   for (const path of operations.paths) registerOperation(app, path, operations);
   registerRoutes(app, ctx);
+  if (deps.media?.local) await app.register(localMedia, { local: deps.media.local, ctx });
   await deps.extend?.(app);
   await app.ready();
 
@@ -146,23 +154,27 @@ function newFastify({ config, logger }: ApiDependencies): FastifyInstance {
     routerOptions: { maxParamLength: 128 * 4 * 3 },
     // connections that are in use finish their request; idle ones are closed at once
     forceCloseConnections: 'idle',
-    requestTimeout: 30_000,
+    // the body has a deadline of its own, which leaves uploads out: see body-deadline
+    requestTimeout: 0,
+    http: { headersTimeout: BODY_DEADLINE_MS },
     connectionTimeout: 60_000,
     keepAliveTimeout: 72_000,
     frameworkErrors: (error, _request, reply) => void sendFailure(reply as never, toChatError(error)),
   }) as unknown as FastifyInstance;
 }
 
-function contextOf({ config, store, bus, logger, atStep }: ApiDependencies): ApiContext {
+function contextOf({ config, store, bus, logger, media, atStep }: ApiDependencies): ApiContext {
   const clock = { now: () => Date.now() };
   const users = cachedUsers(store.users, clock);
   return {
     ...bus,
     store: { ...store, users },
+    media,
     settings: {
       messagesPerMinute: config.MESSAGES_PER_MINUTE,
       conversationsPerHour: config.CONVERSATIONS_PER_HOUR,
       requireKnownUsers: config.REQUIRE_KNOWN_USERS,
+      externalMedia: externalPolicyOf(config),
     },
     clock,
     ids: { objectId: createObjectIds(), token: () => randomUUID() },
@@ -171,6 +183,9 @@ function contextOf({ config, store, bus, logger, atStep }: ApiDependencies): Api
     published: createPublishedMarks(store.messages, logger),
   };
 }
+
+/** Milliseconds within which a request's headers, and then its body, must be there. */
+const BODY_DEADLINE_MS = 30_000;
 
 /** Browsers send an origin without a trailing slash; people write it with one. */
 const exactOrigins = (urls: readonly string[]): string[] => urls.map((url) => url.replace(/\/$/, ''));

@@ -1,4 +1,5 @@
 import { limits } from '@confab/contracts';
+import { checkMedia, externalMediaVariables, mediaVariables } from '@confab/media';
 import {
   checkJwt,
   corsVariables,
@@ -46,6 +47,7 @@ export const chatVariables = {
     default: limits.bodyBytes,
     examples: [limits.bodyBytes],
   }),
+  ...externalMediaVariables,
   MAX_IN_FLIGHT: Type.Integer({
     description: 'requests that the api works on at the same time; one more is refused as overloaded',
     minimum: 1,
@@ -71,6 +73,7 @@ export const ApiConfig = Type.Object({
   ...proxyVariables,
   ...tracingVariables,
   ...chatVariables,
+  ...mediaVariables,
   FAILPOINT: Type.Optional(
     Type.String({
       description: 'for tests of crashes only: ends the process between two writes, the n-th time that it comes there',
@@ -83,4 +86,4 @@ export const ApiConfig = Type.Object({
 export type ApiConfig = Static<typeof ApiConfig>;
 
 /** @throws ConfigError that names every bad variable with its fix */
-export const loadApiConfig = (env: Environment): ApiConfig => loadConfig(ApiConfig, env, [checkJwt]);
+export const loadApiConfig = (env: Environment): ApiConfig => loadConfig(ApiConfig, env, [checkJwt, checkMedia]);

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { createMedia } from '@confab/media';
 import { connectMongo } from '@confab/mongo';
 import { connectCommands } from '@confab/redis';
 import {
@@ -45,6 +46,7 @@ export async function startApiService(env: Environment) {
   const api = await createApi({
     config,
     store,
+    media: createMedia(config),
     bus: { ...bus, publisher: tracePublisher(bus.publisher, tracer), receipts: traceReceiptLog(bus.receipts, tracer) },
     logger,
     health,

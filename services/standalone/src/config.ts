@@ -1,5 +1,6 @@
 import { chatVariables } from '@confab/api';
 import { socketVariables } from '@confab/gateway';
+import { checkMedia, mediaVariables } from '@confab/media';
 import {
   checkJwt,
   corsVariables,
@@ -53,15 +54,33 @@ export const StandaloneConfig = Type.Object({
   ...corsVariables,
   ...proxyVariables,
   ...chatVariables,
+  ...mediaVariables,
   ...socketVariables,
 });
 export type StandaloneConfig = Static<typeof StandaloneConfig>;
 
+/** What standalone makes up where the environment does not say. */
+export interface Generated {
+  secret(): string;
+  mediaSecret(): string;
+  mediaDir: string;
+  /** The URL under which the process reaches itself; a free port is known later. */
+  url: string;
+}
+
 /**
- * @param generatedSecret takes the place of a missing key: only standalone makes one up
+ * @param generated takes the place of missing keys: only standalone makes some up
  * @throws ConfigError that names every bad variable with its fix
  */
-export function loadStandaloneConfig(env: Environment, generatedSecret: () => string): StandaloneConfig {
+export function loadStandaloneConfig(env: Environment, generated: Generated): StandaloneConfig {
   const hasKey = Boolean(env.JWT_SECRET || env.JWT_PUBLIC_KEY || env.JWT_JWKS_URL);
-  return loadConfig(StandaloneConfig, hasKey ? env : { ...env, JWT_SECRET: generatedSecret() }, [checkJwt]);
+  const complete = {
+    ...env,
+    ...(!hasKey && { JWT_SECRET: generated.secret() }),
+    MEDIA_PROVIDER: env.MEDIA_PROVIDER || 'local',
+    MEDIA_SECRET: env.MEDIA_SECRET || generated.mediaSecret(),
+    MEDIA_DIR: env.MEDIA_DIR || generated.mediaDir,
+    MEDIA_PUBLIC_URL: env.MEDIA_PUBLIC_URL || generated.url,
+  };
+  return loadConfig(StandaloneConfig, complete, [checkJwt, checkMedia]);
 }

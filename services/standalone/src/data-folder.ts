@@ -17,9 +17,9 @@ export function openDataFolder(folder: string): string {
   }
 }
 
-/** The secret of this installation: made once, kept for its owner alone, so that tokens outlive a restart. */
-export function keptSecret(folder: string): string {
-  const file = path.join(folder, 'jwt-secret');
+/** A secret of this installation: made once, kept for its owner alone, so that tokens outlive a restart. */
+export function keptSecret(folder: string, name: 'jwt-secret' | 'media-secret'): string {
+  const file = path.join(folder, name);
   if (!existsSync(file)) {
     try {
       writeFileSync(file, randomBytes(48).toString('base64url'), { mode: 0o600, flag: 'wx' });

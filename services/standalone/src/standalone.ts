@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createApi } from '@confab/api';
 import { createGateway } from '@confab/gateway';
+import { createMedia } from '@confab/media';
 import { createMemoryBus } from '@confab/memory';
 import { connectMongo, type MongoStore } from '@confab/mongo';
 import { startReceiptsWorker } from '@confab/receipts';
@@ -31,7 +32,12 @@ export interface Standalone {
  */
 export async function startStandalone(env: Environment, logger: Logger): Promise<Standalone> {
   const folder = openDataFolder(env.DATA_DIR || '.data');
-  const config = loadStandaloneConfig(env, () => keptSecret(folder));
+  const config = loadStandaloneConfig(env, {
+    secret: () => keptSecret(folder, 'jwt-secret'),
+    mediaSecret: () => keptSecret(folder, 'media-secret'),
+    mediaDir: path.join(folder, 'media'),
+    url: OWN_URL,
+  });
   const shutdown = createShutdown();
   try {
     return await startParts(config, folder, logger, shutdown);
@@ -53,14 +59,26 @@ async function startParts(
     config.DEMO && config.JWT_SECRET ? await prepareDemo(store, config.JWT_SECRET, config.JWT_USER_CLAIM) : undefined;
   const bus = createMemoryBus();
 
+  const served = { url: '' };
+  const media = createMedia(
+    config,
+    () => (config.MEDIA_PUBLIC_URL === OWN_URL ? served.url : config.MEDIA_PUBLIC_URL) ?? '',
+  );
   const extend = (app: Parameters<typeof servePage>[0]) => servePage(app, demo);
-  const api = await createApi({ config, store, bus: bus.api, logger, health, measureProcess: true, extend });
+  const api = await createApi({ config, store, media, bus: bus.api, logger, health, measureProcess: true, extend });
   shutdown.add({ name: 'requests', phase: 'drain', deadlineMs: 10_000, run: () => api.close() });
   await api.app.listen({ host: config.HOST, port: config.PORT });
   const { port } = api.app.server.address() as AddressInfo;
+  served.url = ownUrl(config.HOST, port);
 
   const workerBus = bus.worker();
-  const worker = startReceiptsWorker({ store, bus: { ...workerBus, registry: workerBus.presence }, logger, health });
+  const worker = startReceiptsWorker({
+    store,
+    media,
+    bus: { ...workerBus, registry: workerBus.presence },
+    logger,
+    health,
+  });
   shutdown.add({ name: 'worker', phase: 'drain', deadlineMs: 5_000, run: () => worker.close() });
 
   const gateway = createGateway({
@@ -79,8 +97,7 @@ async function startParts(
     deadlineMs: 28_000,
     run: () => gateway.close().then(() => undefined),
   });
-  const url = `http://${config.HOST === '0.0.0.0' || config.HOST === '127.0.0.1' ? 'localhost' : config.HOST}:${port}`;
-  return { url, port, demo, close: () => shutdown.run() };
+  return { url: served.url, port, demo, close: () => shutdown.run() };
 }
 
 async function openStore(config: StandaloneConfig, folder: string, shutdown: Shutdown): Promise<MongoStore> {
@@ -97,6 +114,12 @@ async function startEmbedded(folder: string, shutdown: Shutdown): Promise<string
   shutdown.add({ name: 'embedded store', phase: 'close', deadlineMs: 5_000, run: () => server.close() });
   return server.url;
 }
+
+/** Stands for the URL of this process until its port is known. */
+const OWN_URL = 'http://own';
+
+const ownUrl = (host: string, port: number): string =>
+  `http://${host === '0.0.0.0' || host === '127.0.0.1' ? 'localhost' : host}:${port}`;
 
 /** An address of this machine under which the process reaches itself. */
 const reachable = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host);
