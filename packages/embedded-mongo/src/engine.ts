@@ -97,9 +97,13 @@ export class Engine {
 
   /** Removes the keys of dropped collections a little at a time. */
   async collectGarbage(): Promise<void> {
-    let more = true;
-    while (more && !this.closing) {
-      more = await this.store.writer.write(() => this.catalog.collectGarbage(2000), false);
+    try {
+      let more = true;
+      while (more && !this.closing) {
+        more = await this.store.writer.write(() => this.catalog.collectGarbage(2000), false, false);
+      }
+    } catch {
+      // no disk left: the marks stay, and the next drop or start goes on
     }
   }
 

@@ -59,12 +59,16 @@ export async function drop(command: Command): Promise<Document> {
   checkFields(command, []);
   const { engine } = command;
   const name = writableName(command);
-  const reply = await engine.store.writer.write(() => {
-    const collection = engine.catalog.find(command.database, name);
-    if (!collection) return { ok: 1 };
-    engine.catalog.drop(collection);
-    return { nIndexesWas: new Int32(collection.indexes.length), ns: collection.namespace, ok: 1 };
-  }, isDurable(command));
+  const reply = await engine.store.writer.write(
+    () => {
+      const collection = engine.catalog.find(command.database, name);
+      if (!collection) return { ok: 1 };
+      engine.catalog.drop(collection);
+      return { nIndexesWas: new Int32(collection.indexes.length), ns: collection.namespace, ok: 1 };
+    },
+    isDurable(command),
+    false,
+  );
   void engine.collectGarbage();
   return reply;
 }
@@ -74,11 +78,15 @@ export async function dropDatabase(command: Command): Promise<Document> {
   checkFields(command, []);
   const { engine, database } = command;
   checkDatabaseName(database);
-  const existed = await engine.store.writer.write(() => {
-    const collections = engine.catalog.collections(database);
-    for (const collection of collections) engine.catalog.drop(collection);
-    return collections.length > 0;
-  }, isDurable(command));
+  const existed = await engine.store.writer.write(
+    () => {
+      const collections = engine.catalog.collections(database);
+      for (const collection of collections) engine.catalog.drop(collection);
+      return collections.length > 0;
+    },
+    isDurable(command),
+    false,
+  );
   void engine.collectGarbage();
   return existed ? { dropped: database, ok: 1 } : { ok: 1 };
 }

@@ -52,7 +52,7 @@ export async function runStatements(
     return { index, found };
   };
   do {
-    const { index, found } = await writer.write(turn, durable);
+    const { index, found } = await writer.write(turn, durable, command.name !== 'delete');
     running = false;
     next = index;
     errors = found;

@@ -41,16 +41,20 @@ export class ExpiredDocuments {
     const limit = new Date(this.engine.now().getTime() - index.expireAfterSeconds! * 1000);
     let removed = BATCH;
     while (removed === BATCH && !collection.dropped) {
-      removed = await this.engine.store.writer.write(() => {
-        const filter = { [path]: { $lt: limit } };
-        const cursor = this.engine.open(collection, { filter, hint: index.name, limit: BATCH });
-        const records: number[] = [];
-        for (let document = cursor.step(); document !== undefined; document = cursor.step()) {
-          if (document) records.push(cursor.record);
-        }
-        for (const record of records) collection.remove(record, collection.read(record)!);
-        return records.length;
-      }, false);
+      removed = await this.engine.store.writer.write(
+        () => {
+          const filter = { [path]: { $lt: limit } };
+          const cursor = this.engine.open(collection, { filter, hint: index.name, limit: BATCH });
+          const records: number[] = [];
+          for (let document = cursor.step(); document !== undefined; document = cursor.step()) {
+            if (document) records.push(cursor.record);
+          }
+          for (const record of records) collection.remove(record, collection.read(record)!);
+          return records.length;
+        },
+        false,
+        false,
+      );
     }
   }
 }

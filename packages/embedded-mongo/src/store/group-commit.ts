@@ -3,19 +3,20 @@
  * transaction, and share one fsync. A job therefore never sees another one half done: what a job reads is what it
  * changes, which makes findAndModify and unique checks atomic without locks.
  */
-import type { RootDatabase, TransactionFlags } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import { ErrorCode, MongoError } from '../errors.ts';
 
-/** lmdb's flags: commit before returning (2), but leave the flush to the shared sync below (0x10000). */
-const COMMIT_WITHOUT_FLUSH = 0x10002 as TransactionFlags;
 /** A transaction is closed after this many milliseconds of work, so that readers are not held up. */
 const BATCH_MS = 8;
-/** While a flush is under way, jobs gather until so many wait: each commit costs about 0.1 ms whatever its size. */
-const GATHER = 25;
+
+/** Below this much free disk, writes that add are refused; removals go on to the second mark. */
+const RESERVE_BYTES = 16 * 2 ** 20;
+const LAST_RESERVE_BYTES = 4 * 2 ** 20;
 
 interface Job {
   run: () => unknown;
   durable: boolean;
+  mayGrow: boolean;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
   outcome?: { value: unknown } | { error: unknown };
@@ -27,6 +28,8 @@ type Syncable = RootDatabase & { sync(done: (error?: Error) => void): void };
 export interface GroupCommitHooks {
   /** Runs inside each transaction, after its jobs. */
   beforeCommit: () => void;
+  /** Bytes free on the disk: lmdb does not survive a write that the disk has no room for, so it must not come to that. */
+  freeBytes: () => number;
   /** Runs after a transaction was rolled back: memory must be read again from the store. */
   afterAbort: () => void;
 }
@@ -37,6 +40,7 @@ export class GroupCommit {
   private queue: Job[] = [];
   private unsynced: Job[] = [];
   private scheduled = false;
+  private committing = false;
   private syncing = false;
   private idle: (() => void)[] = [];
 
@@ -50,10 +54,11 @@ export class GroupCommit {
    * it changes nothing but the store and what `afterAbort` restores.
    *
    * @param durable wait for the fsync as well; otherwise the result is given at commit
+   * @param mayGrow false for removals: they are let through to the last of the disk
    */
-  write<T>(job: () => T, durable: boolean): Promise<T> {
+  write<T>(job: () => T, durable: boolean, mayGrow = true): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.queue.push({ run: job, durable, resolve: resolve as (value: unknown) => void, reject });
+      this.queue.push({ run: job, durable, mayGrow, resolve: resolve as (value: unknown) => void, reject });
       this.schedule();
     });
   }
@@ -65,53 +70,66 @@ export class GroupCommit {
   }
 
   private isIdle(): boolean {
-    return this.queue.length === 0 && this.unsynced.length === 0 && !this.syncing;
+    return this.queue.length === 0 && this.unsynced.length === 0 && !this.syncing && !this.committing;
   }
 
   private schedule(): void {
-    if (this.scheduled || (this.syncing && this.queue.length < GATHER)) return;
+    if (this.scheduled || this.committing) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      this.runQueue();
+      void this.runQueue();
     });
   }
 
-  private runQueue(): void {
+  /** One transaction. lmdb commits it and syncs it in threads of its own: here only the jobs run. */
+  private async runQueue(): Promise<void> {
     if (this.queue.length === 0) return;
-    const jobs = this.queue;
-    this.queue = [];
-    const ran = this.commit(jobs);
-    if (ran < jobs.length) this.queue = jobs.slice(ran).concat(this.queue);
-    const done = jobs.slice(0, ran);
+    this.committing = true;
+    const done = await this.commit(() => this.takeBatch());
+    this.committing = false;
     for (const job of done) if (!job.durable) settle(job);
     this.unsynced.push(...done.filter((job) => job.durable));
     this.startSync();
     if (this.queue.length > 0) this.schedule();
   }
 
-  /** Returns how many of the jobs ran; each of those has an outcome. */
-  private commit(jobs: Job[]): number {
-    const deadline = performance.now() + BATCH_MS;
+  /** What waits when the transaction begins, including what came while it was being prepared. */
+  private takeBatch(): Job[] {
+    const free = this.hooks.freeBytes();
+    const fits = (job: Job) => free >= (job.mayGrow ? RESERVE_BYTES : LAST_RESERVE_BYTES);
+    const jobs = this.queue.filter(fits);
+    const refused = this.queue.filter((job) => !fits(job));
+    this.queue = [];
+    for (const job of refused) job.reject(outOfSpace(free));
+    return jobs;
+  }
+
+  /** Runs jobs in a transaction; returns those that ran, each with an outcome. The rest goes back to the queue. */
+  private async commit(take: () => Job[]): Promise<Job[]> {
+    let jobs: Job[] = [];
     let ran = 0;
     try {
-      this.root.transactionSync(() => {
-        while (ran < jobs.length && (ran === 0 || performance.now() < deadline)) {
-          runJob(jobs[ran]!);
-          ran++;
-        }
+      await this.root.childTransaction(() => {
+        jobs = take();
+        const deadline = performance.now() + BATCH_MS;
+        while (ran < jobs.length && (ran === 0 || performance.now() < deadline)) runJob(jobs[ran++]!);
         this.hooks.beforeCommit();
-      }, COMMIT_WITHOUT_FLUSH);
-      return ran;
+      });
+      this.queue = jobs.slice(ran).concat(this.queue);
+      return jobs.slice(0, ran);
     } catch (error) {
       this.hooks.afterAbort();
-      if (jobs.length === 1 || isDiskError(error)) {
-        for (const job of jobs) job.outcome = { error: asMongoError(error) };
-        return jobs.length;
-      }
-      for (const job of jobs) this.commit([job]); // find the job that failed: the others keep their result
-      return jobs.length;
+      return this.recover(jobs, error);
     }
+  }
+
+  /** After a rollback: one by one, to find the job that failed, so that the others keep their result. */
+  private async recover(jobs: Job[], error: unknown): Promise<Job[]> {
+    if (jobs.length <= 1 || isDiskError(error)) {
+      for (const job of jobs) job.outcome = { error: asMongoError(error) };
+    } else for (const job of jobs) await this.commit(() => [job]);
+    return jobs;
   }
 
   private startSync(): void {
@@ -154,6 +172,13 @@ function settle(job: Job): void {
   const outcome = job.outcome!;
   if ('error' in outcome) job.reject(outcome.error);
   else job.resolve(outcome.value);
+}
+
+function outOfSpace(free: number): MongoError {
+  return new MongoError(
+    ErrorCode.OutOfDiskSpace,
+    `available disk space of ${free} bytes is less than required minimum of ${RESERVE_BYTES}`,
+  );
 }
 
 function isDiskError(error: unknown): boolean {

@@ -1,4 +1,5 @@
 /** The LMDB environment: one ordered key space in which each collection and each index is a tree with a 4-byte prefix. */
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
@@ -22,7 +23,7 @@ export class KeyValueStore {
   private readonly root: BinaryDatabase;
   readonly writer: GroupCommit;
 
-  constructor(folder: string, hooks: GroupCommitHooks) {
+  constructor(folder: string, hooks: Omit<GroupCommitHooks, 'freeBytes'> & Partial<GroupCommitHooks>) {
     this.root = open({
       path: join(folder, 'data.mdb'),
       keyEncoding: 'binary',
@@ -30,7 +31,7 @@ export class KeyValueStore {
       maxReaders: 64,
       noMemInit: false,
     }) as BinaryDatabase;
-    this.writer = new GroupCommit(this.root, hooks);
+    this.writer = new GroupCommit(this.root, { freeBytes: () => freeBytesOf(folder), ...hooks });
   }
 
   /** The value of a key in a buffer that the next read overwrites. */
@@ -103,6 +104,11 @@ export class KeyValueStore {
     await this.writer.drained();
     await this.root.close();
   }
+}
+
+function freeBytesOf(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 /** Prefix of a tree's keys. */
