@@ -5,6 +5,7 @@ import type { ChatContext } from './context.ts';
 import { describeConversation } from './list-conversations.ts';
 import type { StoredConversation } from './model.ts';
 import { requireKnown } from './open-conversation.ts';
+import type { Ids } from './ports/environment.ts';
 import { feedEvent, outbound, publishOrLeaveToSync } from './publish.ts';
 
 interface MemberChange {
@@ -29,11 +30,8 @@ export async function addMembers(
   }
   if (added.length === 0) return describeConversation(ctx, request.userId, conversation);
   await requireKnown(ctx, added);
-  const mark = newMark(ctx);
-  // The rows first, marked: if we crash before the participants change, the worker finds the mark and finishes it.
-  await ctx.store.memberships.ensure(conversation.id, added, conversation.seq, mark);
-  const changed = await finishAdding(ctx, conversation.id, added, mark);
-  await announce(ctx, changed, { change: 'member-added', userIds: added, traceId: request.traceId });
+  const changed = await finishAdding(ctx, conversation.id, added, newMark(ctx));
+  await announceMembers(ctx, changed, { change: 'member-added', userIds: added, traceId: request.traceId });
   return describeConversation(ctx, request.userId, changed);
 }
 
@@ -48,25 +46,53 @@ export async function removeMember(ctx: ChatContext, request: MemberChange & { m
   const mark = newMark(ctx);
   await ctx.store.memberships.leave(conversation.id, request.memberId, mark);
   await finishRemoving(ctx, conversation.id, request.memberId, mark);
-  await announce(ctx, conversation, {
+  await announceMembers(ctx, conversation, {
     change: 'member-removed',
     userIds: [request.memberId],
     traceId: request.traceId,
   });
 }
 
-/** The steps after the mark: the participants change, then the change is numbered and stamped. Repeating them does no harm. */
+/**
+ * Lets users in, then numbers and stamps the change. Repeating it does no harm.
+ * @throws ChatError NOT_FOUND if there is no such group
+ */
 export async function finishAdding(
   ctx: Pick<ChatContext, 'store' | 'clock'>,
   conversationId: string,
   userIds: string[],
   mark: string,
 ) {
+  const changed = await letIn(ctx, conversationId, userIds, mark);
   const { conversations, memberships } = ctx.store;
-  const changed = await conversations.addParticipants(conversationId, userIds, new Date(ctx.clock.now()));
-  if (!changed) throw new ChatError('NOT_FOUND');
-  await memberships.stamp(conversationId, mark, await conversations.takeChangeSeq(conversationId));
+  await memberships.stamp(conversationId, userIds, mark, await conversations.takeChangeSeq(conversationId));
   return changed;
+}
+
+/** Times that a message may come between the rows and the participants. More in a row: then they see the last of them too. */
+const JOIN_ATTEMPTS = 20;
+
+/**
+ * The rows first, marked: if we crash before the participants change, the worker finds the mark and finishes it. Rows and participants
+ * change at the same seq: else a message between the two would have a reader more, and a status that goes back.
+ */
+async function letIn(
+  ctx: Pick<ChatContext, 'store' | 'clock'>,
+  conversationId: string,
+  userIds: string[],
+  mark: string,
+): Promise<StoredConversation> {
+  const { conversations, memberships } = ctx.store;
+  for (let attempt = 1; ; attempt++) {
+    const [conversation] = await conversations.findByIds([conversationId]);
+    if (!conversation?.isGroup) throw new ChatError('NOT_FOUND');
+    const joining = userIds.filter((id) => !conversation.participants.includes(id));
+    if (joining.length === 0) return conversation;
+    await memberships.ensure(conversationId, joining, conversation.seq, mark);
+    const atSeq = attempt < JOIN_ATTEMPTS ? conversation.seq : undefined;
+    const changed = await conversations.addParticipants(conversationId, joining, new Date(ctx.clock.now()), atSeq);
+    if (changed) return changed;
+  }
 }
 
 export async function finishRemoving(
@@ -77,7 +103,7 @@ export async function finishRemoving(
 ) {
   const { conversations, memberships } = ctx.store;
   await conversations.removeParticipant(conversationId, userId, new Date(ctx.clock.now()));
-  await memberships.stamp(conversationId, mark, await conversations.takeChangeSeq(conversationId));
+  await memberships.stamp(conversationId, [userId], mark, await conversations.takeChangeSeq(conversationId));
 }
 
 const newMark = (ctx: ChatContext): string => changeMark(new Date(ctx.clock.now()), ctx.ids.token());
@@ -96,8 +122,9 @@ async function ownedGroup(ctx: ChatContext, request: MemberChange): Promise<Stor
   return conversation;
 }
 
-async function announce(
-  ctx: ChatContext,
+/** Tells the members, those who came or went too. */
+export async function announceMembers(
+  ctx: Pick<ChatContext, 'publisher' | 'feed' | 'log' | 'clock'> & { ids: Pick<Ids, 'token'> },
   conversation: StoredConversation,
   what: { change: 'member-added' | 'member-removed'; userIds: string[]; traceId: string },
 ): Promise<void> {

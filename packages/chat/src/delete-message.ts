@@ -3,6 +3,7 @@ import { messageFor } from './access.ts';
 import { changeMark } from './change-marks.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMessage } from './model.ts';
+import type { Ids } from './ports/environment.ts';
 import { feedEvent, outbound, publishOrLeaveToSync } from './publish.ts';
 import { previewOf } from './views.ts';
 
@@ -36,12 +37,25 @@ async function deleteForEveryone(
   const now = new Date(ctx.clock.now());
   const mark = changeMark(now, ctx.ids.token());
   if (!(await ctx.store.messages.deleteForEveryone(message.id, mark, now))) return;
-  // Before the stamp: after a crash in between, the mark brings the change finisher here.
   await ctx.atStep?.('media-condemned');
-  if (message.media.some((item) => item.mediaId !== undefined)) await ctx.store.media.condemn(message.id, now);
+  const hasUploads = message.media.some((item) => item.mediaId !== undefined);
+  await finishDeletion(ctx, { ...message, text: null, deletedAt: now }, conversation, { mark, hasUploads, traceId });
+}
+
+/**
+ * The steps after the mark. Whatever is not the stamp comes before it: after a crash in between, the mark brings the change
+ * finisher here again. Repeating them does no harm.
+ */
+export async function finishDeletion(
+  ctx: Pick<ChatContext, 'store' | 'clock' | 'publisher' | 'feed' | 'log' | 'atStep'> & { ids: Pick<Ids, 'token'> },
+  message: StoredMessage,
+  conversation: StoredConversation,
+  { mark, hasUploads, traceId }: { mark: string; hasUploads: boolean; traceId: string },
+): Promise<void> {
+  const now = new Date(ctx.clock.now());
+  if (hasUploads) await ctx.store.media.condemn(message.id, now);
+  await ctx.store.conversations.replacePreview(conversation.id, message.id, previewOf(message));
   const changeSeq = await stampChange(ctx, message, mark);
-  const emptied = previewOf({ ...message, text: null, deletedAt: now });
-  await ctx.store.conversations.replacePreview(conversation.id, message.id, emptied);
   const data = { messageId: message.id, seq: message.seq };
   const feed = feedEvent('message.deleted', {
     id: ctx.ids.token(),
@@ -56,11 +70,10 @@ async function deleteForEveryone(
 async function deleteForSelf(ctx: ChatContext, message: StoredMessage, request: DeleteRequest): Promise<void> {
   const now = new Date(ctx.clock.now());
   const mark = changeMark(now, ctx.ids.token());
+  // First: it makes lists look closer at what they show, nothing else, and must not be missing after a crash.
+  await ctx.store.memberships.raiseHidden(message.conversationId, request.userId, message.seq);
   if (!(await ctx.store.messages.deleteFor(message.id, request.userId, mark, now))) return;
-  const [changeSeq] = await Promise.all([
-    stampChange(ctx, message, mark),
-    ctx.store.memberships.raiseHidden(message.conversationId, request.userId, message.seq),
-  ]);
+  const changeSeq = await stampChange(ctx, message, mark);
   await publishOrLeaveToSync(ctx, deletedEvent(message, changeSeq, false, request.traceId), [request.userId]);
 }
 

@@ -1,4 +1,5 @@
 import type { ChatContext } from './context.ts';
+import type { StoredMessage } from './model.ts';
 import type { Ids, Log } from './ports/environment.ts';
 import type { ChatStore, MessageRepository } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
@@ -62,7 +63,7 @@ export async function relayOutbox(
 ): Promise<number> {
   const due = await ctx.store.messages.findUnpublished(new Date(ctx.clock.now() - RELAY_AFTER_MS), RELAY_BATCH);
   if (due.length === 0) return 0;
-  const participants = await participantsOf(
+  const readersOf = await audiences(
     ctx.store,
     due.map((m) => m.conversationId),
   );
@@ -71,19 +72,33 @@ export async function relayOutbox(
     due.map((m) => m.senderId),
   );
   const traceId = ctx.ids.token();
-  // in seq order per conversation: `due` is sorted by time of creation
-  for (const message of due) {
-    const view = await newMessageView(ctx, message, senders.get(message.senderId));
-    await publishMessage(ctx, message, view, {
-      participants: participants.get(message.conversationId) ?? [],
-      traceId,
-    });
+  const published: string[] = [];
+  try {
+    // in seq order per conversation: clocks of several writers may tell another one
+    for (const message of due.toSorted((a, b) => a.seq - b.seq)) {
+      const view = await newMessageView(ctx, message, senders.get(message.senderId));
+      await publishMessage(ctx, message, view, { participants: readersOf(message), traceId });
+      published.push(message.id);
+    }
+  } finally {
+    // Also where the bus went away half-way: else each run would send the first half anew.
+    if (published.length > 0) await ctx.store.messages.clearUnpublished(published);
   }
-  await ctx.store.messages.clearUnpublished(due.map((m) => m.id));
   return due.length;
 }
 
-async function participantsOf(store: ChatStore, ids: string[]): Promise<Map<string, string[]>> {
-  const conversations = await store.conversations.findByIds([...new Set(ids)]);
-  return new Map(conversations.map((c) => [c.id, c.participants]));
+/** Who gets a message of these conversations now: whoever takes part, and did when it was sent. */
+async function audiences(store: ChatStore, conversationIds: string[]) {
+  const ids = [...new Set(conversationIds)];
+  const [conversations, rows] = await Promise.all([
+    store.conversations.findByIds(ids),
+    store.memberships.ofConversations(ids),
+  ]);
+  const participants = new Map(conversations.map((c) => [c.id, c.participants]));
+  const joined = Map.groupBy(rows, (row) => row.conversationId);
+  return ({ conversationId, seq }: StoredMessage): string[] => {
+    const late = joined.get(conversationId)?.filter((row) => row.joinedSeq >= seq) ?? [];
+    const lateIds = new Set(late.map((row) => row.userId));
+    return (participants.get(conversationId) ?? []).filter((id) => !lateIds.has(id));
+  };
 }

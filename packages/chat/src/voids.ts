@@ -1,5 +1,5 @@
 import type { ChatContext } from './context.ts';
-import type { ConversationActivity } from './ports/repositories.ts';
+import type { ConversationActivity, SeqRange } from './ports/repositories.ts';
 import { previewOf } from './views.ts';
 
 type VoidContext = Pick<ChatContext, 'store' | 'clock'>;
@@ -18,11 +18,18 @@ export async function voidSeq(
   const filled = await ctx.store.messages.fillVoid(conversationId, seq, new Date(ctx.clock.now()));
   if (!filled) return false;
   const shown = previewMessageId ?? (await shownBy(ctx, conversationId, seq));
-  if (shown) {
-    const newest = await ctx.store.messages.newest(conversationId);
-    await ctx.store.conversations.replacePreview(conversationId, shown, newest && previewOf(newest));
-  }
+  if (shown) await restorePreview(ctx, conversationId, shown);
   return true;
+}
+
+/** Puts the preview back to the newest real message, if it (still) shows the message `shown`. */
+async function restorePreview(ctx: VoidContext, conversationId: string, shown: string): Promise<void> {
+  const newest = await ctx.store.messages.newest(conversationId);
+  if (newest?.id === shown) return;
+  await ctx.store.conversations.replacePreview(conversationId, shown, newest && previewOf(newest));
+  // Whoever deleted it between the two did not find it in the preview.
+  const now = newest && (await ctx.store.messages.findById(newest.id));
+  if (now?.deletedAt) await ctx.store.conversations.replacePreview(conversationId, now.id, previewOf(now));
 }
 
 async function shownBy(ctx: VoidContext, conversationId: string, seq: number): Promise<string | undefined> {
@@ -55,25 +62,45 @@ export function createHoleFiller(ctx: VoidContext, startAt: Date) {
       .filter((r) => r.fromSeq < r.toSeq);
     const present = await ctx.store.messages.presentSeqs(ranges);
     let filled = 0;
-    for (const range of ranges) filled += await settle(range, present.get(range.conversationId) ?? new Set());
+    const shown = new Map(batch.map((c) => [c.id, c.preview]));
+    for (const range of ranges) {
+      const rows = present.get(range.conversationId) ?? new Map();
+      const settled = await settle(range, rows);
+      filled += settled.filled;
+      if (settled.dense === range.toSeq) await checkPreview(range, rows, shown.get(range.conversationId));
+    }
     return filled;
   };
 
+  /**
+   * Looks at a preview that was put back, or whose message became a void: its writer may have crashed in between, or a message that was
+   * on its way then has arrived since.
+   */
+  const checkPreview = async (
+    { conversationId, toSeq }: SeqRange,
+    rows: ReadonlyMap<number, { void: boolean }>,
+    shown: ConversationActivity['preview'] | undefined,
+  ): Promise<void> => {
+    if (shown && (shown.seq < toSeq || rows.get(toSeq)?.void))
+      await restorePreview(ctx, conversationId, shown.messageId);
+  };
+
   const settle = async (
-    range: { conversationId: string; fromSeq: number; toSeq: number },
-    present: Set<number>,
-  ): Promise<number> => {
+    range: SeqRange,
+    present: ReadonlyMap<number, unknown>,
+  ): Promise<{ filled: number; dense: number }> => {
     let filled = 0;
     let dense = range.fromSeq;
     for (let seq = range.fromSeq + 1; seq <= range.toSeq; seq++) {
       const key = `${range.conversationId}:${seq}`;
-      const closed =
-        present.has(seq) || (isOld(key) && (await voidSeq(ctx, range.conversationId, seq).then(() => ++filled > 0)));
+      const overdue = !present.has(seq) && isOld(key);
+      if (overdue && (await voidSeq(ctx, range.conversationId, seq))) filled++;
+      const closed = present.has(seq) || overdue;
       if (closed) missingSince.delete(key);
       if (closed && dense === seq - 1) dense = seq;
     }
     await note(range.conversationId, range.fromSeq, dense);
-    return filled;
+    return { filled, dense };
   };
 
   const isOld = (key: string): boolean => {
@@ -100,7 +127,7 @@ export function createHoleFiller(ctx: VoidContext, startAt: Date) {
       for (let page = await active(from); page.length > 0; page = await active(from)) {
         for (let i = 0; i < page.length; i += RANGE_BATCH) filled += await inspect(page.slice(i, i + RANGE_BATCH));
         if (page.length < SCAN_LIMIT) break;
-        from = new Date(Math.max(from.getTime() + 1, (page.at(-1) as ConversationActivity).lastMessageAt.getTime()));
+        from = new Date(Math.max(from.getTime() + 1, (page.at(-1) as ConversationActivity).updatedAt.getTime()));
       }
       // A conversation stays in view until it was quiet for longer than a hole needs to become old.
       since = new Date(Math.max(since.getTime(), startedAt - 3 * HOLE_AGE_MS));

@@ -34,7 +34,7 @@ export async function ensureIndexes(c: Collections): Promise<void> {
       partialFilterExpression: { pairKey: { $exists: true } },
     },
     // the hole filler's scan of what was active lately
-    { key: { lastMessageAt: 1 }, name: 'by_activity' },
+    { key: { updatedAt: 1 }, name: 'by_update' },
   ]);
   await c.memberships.createIndexes([
     { key: { conversationId: 1, userId: 1 }, name: 'one_per_member', unique: true },

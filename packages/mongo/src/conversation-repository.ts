@@ -93,9 +93,9 @@ export function createConversationRepository({ conversations }: Collections): Co
     },
     createGroup: ({ participants, name, ownerId, now }) =>
       insert({ ...emptyConversation(participants, now), isGroup: true, name, ownerId }),
-    addParticipants: (id, userIds, now) =>
+    addParticipants: (id, userIds, now, atSeq) =>
       change(
-        { _id: oid(id), isGroup: true },
+        { _id: oid(id), isGroup: true, ...(atSeq !== undefined && { seq: atSeq }) },
         { $addToSet: { participants: { $each: userIds } }, $set: { updatedAt: now } },
       ),
     removeParticipant: (id, userId, now) =>
@@ -114,15 +114,22 @@ export function createConversationRepository({ conversations }: Collections): Co
     activeSince: (since, limit) =>
       guarded(async () => {
         const docs = await conversations
-          .find({ lastMessageAt: { $gte: since } }, { projection: { seq: 1, denseSeq: 1, lastMessageAt: 1 } })
-          .sort({ lastMessageAt: 1 })
+          .find(
+            { updatedAt: { $gte: since } },
+            { projection: { seq: 1, denseSeq: 1, updatedAt: 1, 'lastMessage.messageId': 1, 'lastMessage.seq': 1 } },
+          )
+          .sort({ updatedAt: 1 })
           .limit(limit)
           .toArray();
         return docs.map((d) => ({
           id: d._id.toHexString(),
           seq: d.seq,
           denseSeq: d.denseSeq ?? 0,
-          lastMessageAt: d.lastMessageAt,
+          preview: d.lastMessage && {
+            messageId: d.lastMessage.messageId.toHexString(),
+            seq: d.lastMessage.seq ?? d.seq,
+          },
+          updatedAt: d.updatedAt,
         }));
       }),
     setDenseSeq: (id, denseSeq) =>

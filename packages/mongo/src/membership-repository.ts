@@ -51,9 +51,9 @@ export function createMembershipRepository({ memberships }: Collections): Member
         $push: { changing: token },
         $setOnInsert: { deliveredSeq: 0, readSeq: 0, joinedSeq: 0, changeSeq: 0 },
       }),
-    stamp: (conversationId, token, changeSeq) =>
+    stamp: (conversationId, userIds, token, changeSeq) =>
       guarded(async () => {
-        const filter = { conversationId: oid(conversationId), changing: token };
+        const filter = { conversationId: oid(conversationId), userId: { $in: userIds }, changing: token };
         await memberships.updateMany(filter, { $max: { changeSeq }, $pull: { changing: token } });
       }),
     findStaleMarks: (before, limit) =>
@@ -99,7 +99,7 @@ function joinUpdate(joinedSeq: number, token: string | undefined): UpdateFilter<
   return {
     $max: { deliveredSeq: joinedSeq, readSeq: joinedSeq, joinedSeq },
     $set: { active: true },
-    $push: { changing: token },
+    $addToSet: { changing: token },
     $setOnInsert: { changeSeq: 0 },
   };
 }

@@ -107,15 +107,16 @@ function readers(messages: Messages) {
       }),
     presentSeqs: (ranges) =>
       guarded(async () => {
-        const present = new Map<string, Set<number>>(ranges.map((r) => [r.conversationId, new Set()]));
+        const present = new Map(ranges.map((r) => [r.conversationId, new Map<number, { void: boolean }>()]));
         if (ranges.length === 0) return present;
         const cursor = messages.find(
           {
             $or: ranges.map((r) => ({ conversationId: oid(r.conversationId), seq: { $gt: r.fromSeq, $lte: r.toSeq } })),
           },
-          { projection: { _id: 0, conversationId: 1, seq: 1 } },
+          { projection: { _id: 0, conversationId: 1, seq: 1, void: 1 } },
         );
-        for await (const doc of cursor) present.get(doc.conversationId.toHexString())?.add(doc.seq);
+        for await (const doc of cursor)
+          present.get(doc.conversationId.toHexString())?.set(doc.seq, { void: doc.void === true });
         return present;
       }),
   } satisfies Partial<MessageRepository>;

@@ -37,7 +37,13 @@ export interface ConversationRepository {
     ownerId: string;
     now: Date;
   }): Promise<StoredConversation>;
-  addParticipants(conversationId: string, userIds: string[], now: Date): Promise<StoredConversation | null>;
+  /** @returns null if there is no such group, or `atSeq` is given and is not its seq any more */
+  addParticipants(
+    conversationId: string,
+    userIds: string[],
+    now: Date,
+    atSeq?: number,
+  ): Promise<StoredConversation | null>;
   removeParticipant(conversationId: string, userId: string, now: Date): Promise<StoredConversation | null>;
   /** Everybody who shares a conversation with the user, at most `limit`. */
   contactsOf(userId: string, limit: number): Promise<string[]>;
@@ -53,7 +59,16 @@ export interface ConversationActivity {
   id: string;
   seq: number;
   denseSeq: number;
-  lastMessageAt: Date;
+  preview: { messageId: string; seq: number } | null;
+  /** Of the last attempt to send; unlike `lastMessageAt` it never goes back to an older message. */
+  updatedAt: Date;
+}
+
+/** fromSeq < seq <= toSeq */
+export interface SeqRange {
+  conversationId: string;
+  fromSeq: number;
+  toSeq: number;
 }
 
 export type InsertResult =
@@ -114,8 +129,8 @@ export interface MessageRepository {
   findByClientId(conversationId: string, senderId: string, clientMessageId: string): Promise<StoredMessage | null>;
   /** Notes on those of these messages that carry the upload that it has a thumbnail. */
   setThumbnail(messageIds: string[], mediaId: string): Promise<void>;
-  /** Seqs of (fromSeq, toSeq] that have a row, by conversation. */
-  presentSeqs(ranges: { conversationId: string; fromSeq: number; toSeq: number }[]): Promise<Map<string, Set<number>>>;
+  /** Seqs that have a row, by conversation, and whether it is a void. */
+  presentSeqs(ranges: SeqRange[]): Promise<Map<string, Map<number, { void: boolean }>>>;
   /** Ids and senders of (fromSeq, toSeq], the newest first, without voids and deleted ones. */
   authors(conversationId: string, fromSeq: number, toSeq: number, limit: number): Promise<MessageAuthor[]>;
 }
@@ -144,7 +159,8 @@ export interface MembershipRepository {
   raiseHidden(conversationId: string, userId: string, seq: number): Promise<void>;
   /** Sets rows inactive, with the mark. */
   leave(conversationId: string, userId: string, token: string): Promise<void>;
-  stamp(conversationId: string, token: string, changeSeq: number): Promise<void>;
+  /** changeSeq = max(changeSeq, it) on the rows of these users that carry the mark, and it goes. */
+  stamp(conversationId: string, userIds: string[], token: string, changeSeq: number): Promise<void>;
   findStaleMarks(
     before: Date,
     limit: number,
