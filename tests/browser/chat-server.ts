@@ -56,7 +56,8 @@ export async function startChatServer(env: Record<string, string> = {}): Promise
     return ((await reply.json()) as { data: T }).data;
   };
   return {
-    url: process.url,
+    // As people open it, and as the addresses of uploads have it.
+    url: process.url.replace('127.0.0.1', 'localhost'),
     process,
     token,
     conversation: async (userId, otherId) => {

@@ -319,7 +319,7 @@ export class ChatClient extends Emitter<ChatEvents> {
 
   /** Uploads a file for a message of this conversation. @throws ConfabError */
   upload(conversationId: string, file: UploadFile, options?: UploadOptions): Promise<CompletedUpload> {
-    return uploadMedia(this.#http, conversationId, file, options);
+    return uploadMedia({ http: this.#http, environment: this.#environment }, conversationId, file, options);
   }
 
   #adopt({ data }: { data: Conversation }): string {

@@ -1,4 +1,5 @@
 import type { CompletedUpload, MediaConfig, UploadTicket } from '@confab/contracts';
+import type { ClientEnvironment } from './environment.ts';
 import { ConfabError, toConfabError } from './error.ts';
 import type { Http } from './http.ts';
 
@@ -29,7 +30,7 @@ export async function fetchMediaConfig(http: Http): Promise<MediaConfig | null> 
  * @throws ConfabError: the server's refusal (size, type, content); UPLOAD_FAILED; ABORTED
  */
 export async function uploadMedia(
-  http: Http,
+  { http, environment }: { http: Http; environment: ClientEnvironment },
   conversationId: string,
   file: UploadFile,
   options: UploadOptions = {},
@@ -38,11 +39,50 @@ export async function uploadMedia(
   const body = { filename, contentType: type || 'application/octet-stream', size, conversationId };
   const { data: ticket } = await http.call<{ data: UploadTicket }>('POST', '/api/chat/media/uploads', body);
   if (options.signal?.aborted) throw aborted();
-  const send = typeof XMLHttpRequest === 'undefined' ? sendByFetch : sendByXhr;
-  await send(ticket, file, options);
+  await watched(environment, options, (watch) =>
+    typeof XMLHttpRequest === 'undefined' ? sendByFetch(ticket, file, watch) : sendByXhr(ticket, file, watch),
+  );
   options.onProgress?.(1);
   return (await http.call<{ data: CompletedUpload }>('POST', `/api/chat/media/uploads/${ticket.mediaId}/complete`))
     .data;
+}
+
+/** Milliseconds without progress after which an upload is given up. Source: no mobile hand-over takes longer. */
+const STALLED = 30_000;
+
+interface Watch {
+  signal: AbortSignal;
+  onProgress: (fraction: number) => void;
+}
+
+/** Ends an upload that the caller calls off, that stands still, or whose network is gone: none of them would end by itself. */
+async function watched(
+  environment: ClientEnvironment,
+  { signal, onProgress }: UploadOptions,
+  send: (watch: Watch) => Promise<void>,
+): Promise<void> {
+  const end = new AbortController();
+  const lost = () => end.abort(failed('The network was lost'));
+  const calledOff = () => end.abort(aborted());
+  let callOff = environment.after(STALLED, lost);
+  const unwatch = environment.watchNetwork((online) => online || lost());
+  signal?.addEventListener('abort', calledOff);
+  try {
+    await send({
+      signal: end.signal,
+      onProgress: (fraction) => {
+        callOff();
+        callOff = environment.after(STALLED, lost);
+        onProgress?.(fraction);
+      },
+    });
+  } catch (error) {
+    throw end.signal.aborted ? end.signal.reason : error;
+  } finally {
+    callOff();
+    unwatch();
+    signal?.removeEventListener('abort', calledOff);
+  }
 }
 
 const aborted = () => new ConfabError('ABORTED', 'The upload was called off');
@@ -62,13 +102,13 @@ function bodyOf(ticket: UploadTicket, file: UploadFile): Blob | FormData {
   return form;
 }
 
-function sendByXhr(ticket: UploadTicket, file: UploadFile, { onProgress, signal }: UploadOptions): Promise<void> {
+function sendByXhr(ticket: UploadTicket, file: UploadFile, { onProgress, signal }: Watch): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(ticket.method, ticket.uploadUrl);
     for (const [name, value] of Object.entries(ticket.headers ?? {})) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
-      if (event.lengthComputable && event.total > 0) onProgress?.(event.loaded / event.total);
+      if (event.lengthComputable && event.total > 0) onProgress(event.loaded / event.total);
     };
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) resolve();
@@ -76,12 +116,12 @@ function sendByXhr(ticket: UploadTicket, file: UploadFile, { onProgress, signal 
     };
     request.onerror = () => reject(failed('The file could not be sent'));
     request.onabort = () => reject(aborted());
-    signal?.addEventListener('abort', () => request.abort());
+    signal.addEventListener('abort', () => request.abort());
     request.send(bodyOf(ticket, file));
   });
 }
 
-async function sendByFetch(ticket: UploadTicket, file: UploadFile, { signal }: UploadOptions): Promise<void> {
+async function sendByFetch(ticket: UploadTicket, file: UploadFile, { signal }: Watch): Promise<void> {
   let response: Response;
   try {
     const { headers = {} } = ticket;
@@ -89,10 +129,10 @@ async function sendByFetch(ticket: UploadTicket, file: UploadFile, { signal }: U
       method: ticket.method,
       headers,
       body: bodyOf(ticket, file),
-      ...(signal && { signal }),
+      signal,
     });
   } catch {
-    throw signal?.aborted ? aborted() : failed('The file could not be sent');
+    throw failed('The file could not be sent');
   }
   if (!response.ok) throw refusal(response.status, await response.text());
 }

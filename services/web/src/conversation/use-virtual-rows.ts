@@ -61,14 +61,21 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
   layout.setItems(items);
   const shown: Range = { start: Math.min(range.start, items.length), end: Math.min(range.end, items.length) };
 
+  /** The lines within `ahead` pixels of what can be seen. */
+  const near = useCallback(
+    (ahead: number): Range => {
+      const { scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
+      const end = layout.at(scrollTop + clientHeight + ahead) + 1;
+      return { start: layout.at(scrollTop - ahead), end: Math.min(layout.items.length, end) };
+    },
+    [layout],
+  );
+
   /** The range that the scroller's place asks for. */
   const wanted = useCallback((): Range => {
-    const { scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
-    const start = layout.at(scrollTop - AHEAD);
-    const end = layout.at(scrollTop + clientHeight + AHEAD) + 1;
-    const last = layout.items.length;
-    return { start: Math.floor(start / STEP) * STEP, end: Math.min(last, Math.ceil(end / STEP) * STEP) };
-  }, [layout]);
+    const { start, end } = near(AHEAD);
+    return { start: Math.floor(start / STEP) * STEP, end: Math.ceil(end / STEP) * STEP };
+  }, [near]);
 
   /** The lowest line that holds and is wholly visible: what is above it may change without moving it. */
   const findAnchor = useCallback((): Anchor | undefined => {
@@ -138,9 +145,9 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
       (inner.current.parentElement as HTMLElement).style.height = `${layout.total}px`;
     }
     restore();
-    const next = wanted();
-    // What was measured moves the wish by a line or two: that can wait for the next scroll.
-    if (Math.abs(next.start - shown.start) > STEP || Math.abs(next.end - shown.end) > STEP) setRange(next);
+    // What was measured moves the wish by a line or two: that can wait for the next scroll, as long as nothing near is missing.
+    const needed = near(AHEAD / 2);
+    if (needed.start < shown.start || needed.end > shown.end) setRange(wanted());
     note();
   });
 
