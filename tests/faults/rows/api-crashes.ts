@@ -10,7 +10,7 @@ export const apiKilled: FaultRow = {
   name: 'api killed',
   injection: 'kill -9 of an api at random moments under load',
   bar: 'A, B: 0 lost, 0 doubled',
-  times: { full: 200, short: 12 },
+  times: { full: 200, short: 8 },
   load: { rate: 30 },
   async run({ rig, load, random, times, say }) {
     for (let kill = 1; kill <= times; kill++) {
@@ -33,7 +33,7 @@ export const crashBeforePublish: FaultRow = {
   name: 'crash between insert and publish',
   injection: 'failpoint message-stored ends the api; every other round seq-taken, which leaves a hole',
   bar: 'B within 2 s of restart',
-  times: { full: 40, short: 6 },
+  times: { full: 40, short: 4 },
   async run(trial) {
     const delays: number[] = [];
     for (let round = 0; round < trial.times; round++) delays.push(await crashOnce(trial, round));

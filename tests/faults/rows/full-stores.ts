@@ -19,7 +19,7 @@ const REFUSALS = ['UNAVAILABLE', 'OVERLOADED', 'OFFLINE'];
 export const fullStores: FaultRow = {
   id: 19,
   name: 'store full',
-  injection: 'Redis at its maxmemory (noeviction); the embedded MongoDB store on a tmpfs of 24 MB, filled up',
+  injection: 'Redis at its maxmemory (noeviction); the embedded MongoDB store on a tmpfs of 16 MB, filled up',
   bar: 'no 2xx for what was not stored; heals without restart',
   times: { full: 3, short: 1 },
   async run(trial) {
@@ -53,7 +53,9 @@ async function fillRedis(trial: Trial, round: number): Promise<number> {
   return Number.isFinite(delivered) ? performance.now() - roomAt : delivered;
 }
 
-const TMPFS_MB = 24;
+/** 10,000 code points of four bytes. */
+const LARGE_TEXT = '😀'.repeat(10_000);
+const TMPFS_MB = 16;
 const ROOMIER_MB = 200;
 
 /** A small system of its own on an embedded store whose disk is full, and then is not. */
@@ -65,17 +67,19 @@ async function fillDisk(trial: Trial): Promise<{ figure: string; problems: strin
   const folder = join(trial.folder, 'full-disk');
   const [api, gateway, receipts] = [1, 1, 1];
   const rig = await startRig({ api, gateway, receipts, mongodbUrl: store.url, database: 'full', folder });
-  const load = new Load(rig, trial.random, { groups: 1, members: 3, rate: 20, textLength: 9_000 });
+  const load = new Load(rig, trial.random, { groups: 1, members: 3, rate: 5 });
   try {
     await untilReady(rig.services);
     await load.start();
-    await eventually(() => (load.ledger.errorCounts().UNAVAILABLE ?? 0) > 3, 120_000, 100);
-    await sleep(3_000);
+    const filling = fillUp(load);
+    await eventually(() => refusals(load) > 10, 120_000, 100);
+    await sleep(2_000);
     const storedBefore = load.ledger.acknowledged.length;
     await run('mount', ['-o', `remount,size=${ROOMIER_MB}m`, mount]);
     const roomAt = performance.now();
     await probe({ rig, load, random: trial.random }, 0);
     const healMs = performance.now() - roomAt;
+    await filling;
     await load.stop();
     const violations = await checkInvariants(rig, load, trial.memory);
     const problems = [
@@ -92,6 +96,18 @@ async function fillDisk(trial: Trial): Promise<{ figure: string; problems: strin
     await store.stop();
     await run('umount', [mount]);
   }
+}
+
+const refusals = ({ ledger }: Load): number =>
+  Object.values(ledger.errorCounts()).reduce((sum, count) => sum + count, 0);
+
+/** Sends the largest messages there are until some are refused; each goes on until it is taken, once there is room. */
+async function fillUp(load: Load): Promise<void> {
+  const [conversation] = load.conversations;
+  const fill = async (sender: string) => {
+    while (refusals(load) === 0) await load.sendByRest(sender, conversation?.id ?? '', LARGE_TEXT);
+  };
+  await Promise.all([...(conversation?.members ?? []), ...(conversation?.members ?? [])].map(fill));
 }
 
 async function mountTmpfs(folder: string): Promise<void> {

@@ -86,7 +86,7 @@ async function ghostsGone(rig: Rig, { groups }: Crowd): Promise<void> {
 export const stampede: FaultRow = {
   id: 27,
   name: 'stampede',
-  injection: 'kill -9 of a gateway that holds 2,000 sockets (short: 400), all of which come back at once',
+  injection: 'kill -9 of a gateway that holds 2,000 sockets (short: 300), all of which come back at once',
   bar: 'all back within 30 s; MongoDB load at most 3x',
   times: { full: 1, short: 1 },
   proxies: { mongo: true },
@@ -96,7 +96,7 @@ export const stampede: FaultRow = {
     const victim = rig.system.gateway[0];
     if (!victim || !rig.mongoProxy) throw new Error('there is no gateway, or no proxy');
     const alone = rig.only(0);
-    const crowd = await gatherCrowd(rig, short ? 400 : 2_000, 'herd');
+    const crowd = await gatherCrowd(rig, short ? 300 : 2_000, 'herd');
     alone.release();
     const commands = new MongoCommands(rig.mongoProxy);
     try {
