@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { sizeText } from '../conversation/file-size.ts';
 import { CloseIcon, FileIcon } from '../shell/icons.tsx';
 import type { AttachmentDraft } from './use-attachments.ts';
@@ -14,13 +15,7 @@ export function AttachmentDrafts({ drafts, onRemove, onRetry }: AttachmentDrafts
     <ul className="attachment-drafts" aria-label="Attached files">
       {drafts.map((draft) => (
         <li key={draft.id} className="attachment-draft" data-state={draft.state}>
-          {draft.previewUrl ? (
-            <img src={draft.previewUrl} alt="" className="attachment-thumb" />
-          ) : (
-            <span className="attachment-thumb attachment-icon">
-              <FileIcon />
-            </span>
-          )}
+          <Thumb url={draft.previewUrl} />
           <span className="attachment-texts">
             <bdi className="attachment-name">{draft.file.name}</bdi>
             <State draft={draft} onRetry={() => onRetry(draft)} />
@@ -36,6 +31,17 @@ export function AttachmentDrafts({ drafts, onRemove, onRetry }: AttachmentDrafts
         </li>
       ))}
     </ul>
+  );
+}
+
+function Thumb({ url }: { url: string | undefined }) {
+  const [broken, setBroken] = useState(false);
+  if (url !== undefined && !broken)
+    return <img src={url} alt="" className="attachment-thumb" onError={() => setBroken(true)} />;
+  return (
+    <span className="attachment-thumb attachment-icon">
+      <FileIcon />
+    </span>
   );
 }
 
