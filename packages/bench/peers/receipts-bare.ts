@@ -10,15 +10,11 @@ const commands = reader.duplicate();
 await commands.xgroup('CREATE', STREAM, 'peer', '0', 'MKSTREAM');
 console.log('listening on 0');
 
-let seen = 0;
 for (;;) {
   const reply = (await reader.xreadgroup(
     ...(['GROUP', 'peer', 'c', 'COUNT', 200, 'BLOCK', 1_000, 'STREAMS', STREAM, '>'] as const),
   )) as [string, [string, string[]][]][] | null;
   const entries = reply?.[0]?.[1] ?? [];
-  for (const [, fields] of entries) {
-    const receipt = JSON.parse(fields[1] ?? '{}') as { items?: unknown[] };
-    seen += receipt.items?.length ?? 0;
-  }
-  if (entries.length > 0) await commands.xack(STREAM, 'peer', ...entries.map(([id]) => id));
+  const parsed = entries.map(([id, fields]) => ({ id, receipt: JSON.parse(fields[1] ?? '{}') as object }));
+  if (parsed.length > 0) await commands.xack(STREAM, 'peer', ...parsed.map(({ id }) => id));
 }

@@ -29,7 +29,7 @@ function frameOf(text: string): Buffer {
   const body = Buffer.from(text);
   const header = body.length < 126 ? Buffer.alloc(2) : Buffer.alloc(4);
   header[0] = 0x81;
-  header[1] = body.length < 126 ? body.length : 126;
+  header[1] = Math.min(body.length, 126);
   if (body.length >= 126) header.writeUInt16BE(body.length, 2);
   return Buffer.concat([header, body]);
 }

@@ -54,3 +54,7 @@ export async function connectMany<T>(count: number, connect: (index: number) => 
   }
   return connected;
 }
+
+export function closeAll(clients: readonly { close(): void }[]): void {
+  for (const client of clients) client.close();
+}

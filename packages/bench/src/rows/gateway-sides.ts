@@ -1,7 +1,7 @@
 import type { ApiBus } from '@confab/chat';
 import { Redis } from 'ioredis';
 import { Arrivals } from '../clients/arrivals.ts';
-import { connectChatClient, connectMany } from '../clients/chat-client.ts';
+import { closeAll, connectChatClient, connectMany } from '../clients/chat-client.ts';
 import { conversationIdOf, messagePayload } from '../clients/payload.ts';
 import { connectRawClient } from '../clients/raw-client.ts';
 import { tokenOf } from '../clients/token.ts';
@@ -38,7 +38,7 @@ export function openGatewaySide({ redisUrl, users, pattern }: PushSideOptions): 
     const names = Array.from({ length: users }, (_, i) => `u${i}`);
     const connect = (i: number) => connectChatClient({ url: gateway.url, token: tokenOf(`u${i}`), onEvent });
     const clients = await connectMany(users, connect);
-    cleanup.own(clients, (all) => all.forEach((client) => client.close()));
+    cleanup.own(clients, closeAll);
     return {
       pid: gateway.pid,
       arrivals,
@@ -77,7 +77,7 @@ export function openRawSide({ redisUrl, users, pattern }: PushSideOptions): Prom
     const arrivals = new Arrivals();
     const room = (i: number) => (pattern === 'single' ? `u${i}` : 'everybody');
     const clients = await connectMany(users, (i) => connectRawClient(peer.port, room(i), () => arrivals.add()));
-    cleanup.own(clients, (all) => all.forEach((client) => client.close()));
+    cleanup.own(clients, closeAll);
     return {
       pid: peer.pid,
       arrivals,

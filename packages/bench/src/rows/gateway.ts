@@ -23,16 +23,36 @@ async function backlog(side: PushSide, plan: BacklogPlan): Promise<Measurement> 
   const whole = await observe({}, async () => {
     for (let round = 0; round < plan.rounds; round++) {
       const expected = side.arrivals.count + deliveries(plan);
-      side.signal('SIGSTOP');
-      await Promise.all(Array.from({ length: plan.messages }, (_, i) => side.publish(i)));
-      const run = await observe({ process: side.pid }, async () => {
+      await whileStopped(side, () => publishAll(side, plan.messages));
+      const run = await observe({ process: side.pid }, () => {
         side.signal('SIGCONT');
-        await side.arrivals.reach(expected, DEADLINE_MS);
+        return side.arrivals.reach(expected, DEADLINE_MS);
       });
       cpu.process = (cpu.process as number) + totalCpu(run.cpu);
     }
   });
   return { ...whole, cpu, lateMs: 0, value: (deliveries(plan) * plan.rounds) / totalCpu(cpu) };
+}
+
+/** Messages on their way to Redis at the same time: more of them would wait longer than a command may take. */
+const AT_ONCE = 400;
+
+async function publishAll(side: PushSide, messages: number): Promise<void> {
+  for (let from = 0; from < messages; from += AT_ONCE) {
+    const size = Math.min(AT_ONCE, messages - from);
+    await Promise.all(Array.from({ length: size }, (_, i) => side.publish(from + i)));
+  }
+}
+
+/** Stops the process and does the work. It stays stopped, unless the work fails: then nobody else would let it go. */
+async function whileStopped(side: PushSide, work: () => Promise<void>): Promise<void> {
+  side.signal('SIGSTOP');
+  try {
+    await work();
+  } catch (error) {
+    side.signal('SIGCONT');
+    throw error;
+  }
 }
 
 const deliveries = ({ messages, users, pattern }: BacklogPlan) => messages * (pattern === 'broadcast' ? users : 1);

@@ -2,6 +2,7 @@ import type { ApiBus } from '@confab/chat';
 import { createRedisApiBus } from '@confab/streams';
 import { type ServiceProcess, startService } from '@confab/testkit';
 import { JWT_SECRET } from '../clients/token.ts';
+import { subjectNodeOptions } from './node-options.ts';
 import { silent } from './silent-log.ts';
 
 /** Settings under which a load of one machine is not taken for abuse. */
@@ -34,6 +35,7 @@ export function startGateway({ redisUrl, keyPrefix, id, apiUrl, env }: GatewayOp
       KEY_PREFIX: keyPrefix,
       JWT_SECRET,
       DRAIN_MS: '0',
+      ...subjectNodeOptions(),
       ...env,
     },
   });

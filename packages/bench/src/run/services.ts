@@ -1,5 +1,6 @@
 import { type ServiceProcess, startService } from '@confab/testkit';
 import { JWT_SECRET } from '../clients/token.ts';
+import { subjectNodeOptions } from './node-options.ts';
 
 export interface Stores {
   redisUrl: string;
@@ -23,6 +24,7 @@ const storesOf = ({ redisUrl, keyPrefix, mongodbUrl, database }: Stores) => ({
   KEY_PREFIX: keyPrefix,
   MONGODB_URL: mongodbUrl,
   MONGODB_DATABASE: database,
+  ...subjectNodeOptions(),
 });
 
 export const startApi = (stores: Stores): Promise<ServiceProcess> =>
