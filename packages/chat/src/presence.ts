@@ -3,7 +3,7 @@ import type { ChatContext } from './context.ts';
 import type { PresenceRegistry } from './ports/bus.ts';
 import type { Ids } from './ports/environment.ts';
 import type { ContactBook } from './profiles.ts';
-import { outbound, publishOrLeaveToSync } from './publish.ts';
+import { outbound } from './publish.ts';
 
 type PresenceContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock'> & {
   ids: Pick<Ids, 'token'>;
@@ -16,6 +16,8 @@ export const OFFLINE_GRACE_MS = 3_000;
 /** Contacts that are told of one user. Source: five groups of the largest size. */
 const CONTACT_LIMIT = 5_000;
 const CHECK_BATCH = 200;
+/** Milliseconds after which a check that is still there was left by a worker that died. Source: longer than a store may take to answer. */
+const OVERDUE_MS = 5_000;
 
 /**
  * Somebody connected or disconnected. Repeating it is harmless: the registry hands each change of state to one caller.
@@ -34,12 +36,19 @@ export async function applyPresence(
   if (cameOnline || redelivered) await tellContacts(ctx, userId, 'user:online', receipt.traceId);
 }
 
-/** Checks users whose grace is over. @returns how many went offline */
+/** Checks users whose grace is over. A check that fails is made again by the next run. @returns how many went offline */
 export async function settleOffline(ctx: PresenceContext): Promise<number> {
   const now = ctx.clock.now();
+  const [due, overdue] = await Promise.all([
+    ctx.registry.dueOfflineChecks(now, CHECK_BATCH),
+    ctx.registry.dueOfflineChecks(now - OVERDUE_MS, CHECK_BATCH),
+  ]);
+  const left = new Set(overdue);
   let offline = 0;
-  for (const userId of await ctx.registry.dueOfflineChecks(now, CHECK_BATCH)) {
-    if (await ctx.registry.claimOffline(userId)) {
+  for (const userId of due) {
+    const state = await offlineState(ctx, userId, left.has(userId));
+    if (state === 'with-another-worker') continue;
+    if (state === 'went-offline') {
       offline++;
       await ctx.store.users.setLastSeen(userId, now);
       await tellContacts(ctx, userId, 'user:offline', ctx.ids.token(), now);
@@ -47,6 +56,20 @@ export async function settleOffline(ctx: PresenceContext): Promise<number> {
     await ctx.registry.settleOfflineCheck(userId, now);
   }
   return offline;
+}
+
+/**
+ * The claim goes to one worker, once. If it dies before it has told anybody, its check stays and becomes overdue: then whoever
+ * finds it tells, at worst a second time.
+ */
+async function offlineState(
+  ctx: PresenceContext,
+  userId: string,
+  overdue: boolean,
+): Promise<'went-offline' | 'with-another-worker' | 'connected'> {
+  if (await ctx.registry.claimOffline(userId)) return 'went-offline';
+  if ((await ctx.registry.onlineAmong([userId])).has(userId)) return 'connected';
+  return overdue ? 'went-offline' : 'with-another-worker';
 }
 
 /** Takes away what dead gateways held. @returns how many of them there were */
@@ -71,5 +94,6 @@ async function tellContacts(
     state === 'user:online'
       ? outbound(state, { userId }, { traceId })
       : outbound(state, { userId, lastSeen }, { traceId });
-  await publishOrLeaveToSync(ctx, event, contacts);
+  // Nothing of it is in the store for a sync to find: if the bus is away, the caller tries again.
+  await ctx.publisher.publish(event, contacts);
 }

@@ -39,8 +39,9 @@ export function createReceiptProcessor(
   measures: { counters?: WorkerCounters | undefined; tracer?: Tracer | undefined } = {},
 ) {
   const { counters, tracer } = measures;
-  const applyAll = async (entries: readonly Readable[]): Promise<void> => {
-    const again = (entry: Readable) => entry.deliveries > 1;
+  /** @param retried a first try failed half-way: what moved then does not move again, and must be told all the same */
+  const applyAll = async (entries: readonly Readable[], retried: boolean): Promise<void> => {
+    const again = (entry: Readable) => retried || entry.deliveries > 1;
     for (const [redelivered, group] of Map.groupBy(entries, again)) {
       const events = group.map((entry) => entry.event);
       const delivered = events.filter((event) => event.type === 'delivered');
@@ -52,9 +53,9 @@ export function createReceiptProcessor(
     }
   };
 
-  const apply = async (entries: readonly Readable[]): Promise<void> => {
+  const apply = async (entries: readonly Readable[], retried: boolean): Promise<void> => {
     const named = () => entries.map(({ event }) => ({ ...event, name: `apply ${event.type}` }));
-    await traceBatch(tracer, named, () => applyAll(entries));
+    await traceBatch(tracer, named, () => applyAll(entries, retried));
     for (const { event } of entries) counters?.applied.inc({ type: event.type });
   };
 
@@ -67,7 +68,7 @@ export function createReceiptProcessor(
   const applyOneByOne = async (entries: readonly Readable[]): Promise<void> => {
     for (const entry of entries) {
       try {
-        await apply([entry]);
+        await apply([entry], true);
         await consumer.acknowledge([entry]);
       } catch (error) {
         if (isPassing(error)) throw error;
@@ -81,14 +82,14 @@ export function createReceiptProcessor(
     }
   };
 
-  const process = async (batch: readonly ReceivedReceipt[]): Promise<void> => {
+  const process = async (batch: readonly ReceivedReceipt[], retried: boolean): Promise<void> => {
     for (const entry of batch) {
       if (entry.event === null) await deadLetter(entry, entry.problem ?? 'unreadable');
     }
     const readable = batch.filter((entry): entry is Readable => entry.event !== null);
     if (readable.length === 0) return;
     try {
-      await apply(readable);
+      await apply(readable, retried);
     } catch (error) {
       if (isPassing(error)) throw error;
       return applyOneByOne(readable);
@@ -99,15 +100,15 @@ export function createReceiptProcessor(
   return {
     /** Runs until the consumer ends. */
     async run(): Promise<void> {
-      for await (const batch of consumer.batches()) await untilDone(() => process(batch));
+      for await (const batch of consumer.batches()) await untilDone((retried) => process(batch, retried));
     },
   };
 
   /** While a store is away, the batch waits here: no other worker could do better, and nothing is lost. */
-  async function untilDone(work: () => Promise<void>): Promise<void> {
+  async function untilDone(work: (retried: boolean) => Promise<void>): Promise<void> {
     for (let failures = 0; !stopping.aborted; failures++) {
       try {
-        return await work();
+        return await work(failures > 0);
       } catch (error) {
         if (failures === 0) ctx.log.warn({ err: error }, 'receipts wait for a store');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
