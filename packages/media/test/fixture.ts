@@ -72,7 +72,7 @@ export async function startMediaFixture(
     publicUrl: () => 'http://chat.example',
     now: clock.now,
   });
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const events: OutboundEvent[] = [];
   const { conversation } = await store.conversations.createDirect(['alice', 'bob'], new Date());
   const conversationId = conversation.id;
