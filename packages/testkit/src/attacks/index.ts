@@ -1,0 +1,2 @@
+export * from './mutations.ts';
+export * from './raw-websocket.ts';

@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util';
+
+export interface Arguments {
+  quick: boolean;
+  /** Rows to run; all if empty. The fuzzing is row 0. */
+  rows: number[];
+  seed: number;
+  /** REST calls and socket events of the fuzzing. */
+  calls: number;
+  events: number;
+}
+
+const FULL = 50_000;
+const QUICK = 1_500;
+
+/** @throws Error that names the argument that is wrong */
+export function parseArguments(list: string[]): Arguments {
+  const { values } = parseArgs({
+    args: list,
+    options: {
+      quick: { type: 'boolean', default: false },
+      rows: { type: 'string', default: '' },
+      seed: { type: 'string', default: '1' },
+      calls: { type: 'string' },
+      events: { type: 'string' },
+    },
+  });
+  const number = (name: string, text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} is a whole number`);
+    return value;
+  };
+  const count = String(values.quick ? QUICK : FULL);
+  return {
+    quick: values.quick,
+    rows: values.rows
+      .split(',')
+      .filter(Boolean)
+      .map((text) => number('rows', text)),
+    seed: number('seed', values.seed),
+    calls: number('calls', values.calls ?? count),
+    events: number('events', values.events ?? count),
+  };
+}

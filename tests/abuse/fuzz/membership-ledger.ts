@@ -1,0 +1,57 @@
+interface Stay {
+  from: number;
+  /** Infinite while it lasts. */
+  to: number;
+}
+
+/** An event that named a conversation. */
+export interface Named {
+  at: number;
+  userId: string;
+  conversationId: string;
+  event: string;
+}
+
+/**
+ * Who was in which conversation when, as the answers to membership calls say. A stay begins with the request that led to it and ends
+ * with the answer that ended it: between the two either is right.
+ */
+export class MembershipLedger {
+  readonly #stays = new Map<string, Stay[]>();
+  readonly named: Named[] = [];
+
+  /** These are the members after a call that began at `since`. */
+  members(conversationId: string, userIds: readonly string[], since: number): void {
+    for (const userId of userIds) {
+      const stays = this.#of(conversationId, userId);
+      if (stays.at(-1)?.to !== Number.POSITIVE_INFINITY) stays.push({ from: since, to: Number.POSITIVE_INFINITY });
+    }
+  }
+
+  left(conversationId: string, userId: string, at: number): void {
+    const last = this.#of(conversationId, userId).at(-1);
+    if (last) last.to = Math.min(last.to, at);
+  }
+
+  /** @param graceMs that an event may take on its way */
+  wasIn(conversationId: string, userId: string, at: number, graceMs: number): boolean {
+    return this.#of(conversationId, userId).some(({ from, to }) => from <= at && at <= to + graceMs);
+  }
+
+  /** Events that reached somebody who was not in the conversation at that time. */
+  violations(graceMs: number): Named[] {
+    return this.named.filter(({ conversationId, userId, at }) => !this.wasIn(conversationId, userId, at, graceMs));
+  }
+
+  /** Conversations that the user was never in. */
+  neverIn(userId: string, conversationIds: readonly string[]): string[] {
+    return conversationIds.filter((id) => this.#of(id, userId).length === 0);
+  }
+
+  #of(conversationId: string, userId: string): Stay[] {
+    const key = `${conversationId} ${userId}`;
+    const stays = this.#stays.get(key) ?? [];
+    this.#stays.set(key, stays);
+    return stays;
+  }
+}
