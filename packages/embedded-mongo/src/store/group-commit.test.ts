@@ -22,7 +22,7 @@ describe('group commit', () => {
     store = new KeyValueStore(folder, {
       beforeCommit: () => commits++,
       afterAbort: () => aborts++,
-      freeBytes: () => free,
+      disk: () => ({ free, size: 2 ** 30 }),
     });
   });
 

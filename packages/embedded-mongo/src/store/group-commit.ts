@@ -9,9 +9,8 @@ import { ErrorCode, MongoError } from '../errors.ts';
 /** A transaction is closed after this many milliseconds of work, so that readers are not held up. */
 const BATCH_MS = 8;
 
-/** Below this much free disk, writes that add are refused; removals go on to the second mark. */
+/** Below this much free disk (a quarter of a small one), writes that add are refused; removals go on to a quarter of it. */
 const RESERVE_BYTES = 16 * 2 ** 20;
-const LAST_RESERVE_BYTES = 4 * 2 ** 20;
 
 interface Job {
   run: () => unknown;
@@ -28,8 +27,8 @@ type Syncable = RootDatabase & { sync(done: (error?: Error) => void): void };
 export interface GroupCommitHooks {
   /** Runs inside each transaction, after its jobs. */
   beforeCommit: () => void;
-  /** Bytes free on the disk: lmdb does not survive a write that the disk has no room for, so it must not come to that. */
-  freeBytes: () => number;
+  /** Bytes of the disk: lmdb does not survive a write that the disk has no room for, so it must not come to that. */
+  disk: () => { free: number; size: number };
   /** Runs after a transaction was rolled back: memory must be read again from the store. */
   afterAbort: () => void;
 }
@@ -96,12 +95,13 @@ export class GroupCommit {
 
   /** What waits when the transaction begins, including what came while it was being prepared. */
   private takeBatch(): Job[] {
-    const free = this.hooks.freeBytes();
-    const fits = (job: Job) => free >= (job.mayGrow ? RESERVE_BYTES : LAST_RESERVE_BYTES);
+    const { free, size } = this.hooks.disk();
+    const reserve = Math.min(RESERVE_BYTES, size / 4);
+    const fits = (job: Job) => free >= (job.mayGrow ? reserve : reserve / 4);
     const jobs = this.queue.filter(fits);
     const refused = this.queue.filter((job) => !fits(job));
     this.queue = [];
-    for (const job of refused) job.reject(outOfSpace(free));
+    for (const job of refused) job.reject(outOfSpace(free, reserve));
     return jobs;
   }
 
@@ -174,10 +174,10 @@ function settle(job: Job): void {
   else job.resolve(outcome.value);
 }
 
-function outOfSpace(free: number): MongoError {
+function outOfSpace(free: number, reserve: number): MongoError {
   return new MongoError(
     ErrorCode.OutOfDiskSpace,
-    `available disk space of ${free} bytes is less than required minimum of ${RESERVE_BYTES}`,
+    `available disk space of ${free} bytes is less than required minimum of ${reserve}`,
   );
 }
 

@@ -23,7 +23,7 @@ export class KeyValueStore {
   private readonly root: BinaryDatabase;
   readonly writer: GroupCommit;
 
-  constructor(folder: string, hooks: Omit<GroupCommitHooks, 'freeBytes'> & Partial<GroupCommitHooks>) {
+  constructor(folder: string, hooks: Omit<GroupCommitHooks, 'disk'> & Partial<GroupCommitHooks>) {
     this.root = open({
       path: join(folder, 'data.mdb'),
       keyEncoding: 'binary',
@@ -31,7 +31,7 @@ export class KeyValueStore {
       maxReaders: 64,
       noMemInit: false,
     }) as BinaryDatabase;
-    this.writer = new GroupCommit(this.root, { freeBytes: () => freeBytesOf(folder), ...hooks });
+    this.writer = new GroupCommit(this.root, { disk: () => diskOf(folder), ...hooks });
   }
 
   /** The value of a key in a buffer that the next read overwrites. */
@@ -106,9 +106,9 @@ export class KeyValueStore {
   }
 }
 
-function freeBytesOf(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
+function diskOf(folder: string): { free: number; size: number } {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  return { free: bavail * bsize, size: blocks * bsize };
 }
 
 /** Prefix of a tree's keys. */
