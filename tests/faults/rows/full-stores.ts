@@ -19,7 +19,7 @@ const REFUSALS = ['UNAVAILABLE', 'OVERLOADED', 'OFFLINE'];
 export const fullStores: FaultRow = {
   id: 19,
   name: 'store full',
-  injection: 'Redis at its maxmemory (noeviction); the embedded MongoDB store on a tmpfs of 16 MB, filled up',
+  injection: 'Redis at its maxmemory (noeviction); the embedded MongoDB store on a tmpfs of 24 MB, filled up',
   bar: 'no 2xx for what was not stored; heals without restart',
   times: { full: 3, short: 1 },
   async run(trial) {
@@ -55,18 +55,31 @@ async function fillRedis(trial: Trial, round: number): Promise<number> {
 
 /** 10,000 code points of four bytes. */
 const LARGE_TEXT = '😀'.repeat(10_000);
-const TMPFS_MB = 16;
+const TMPFS_MB = 24;
 const ROOMIER_MB = 200;
 
+type DiskResult = { figure: string; problems: string[] };
+
 /** A small system of its own on an embedded store whose disk is full, and then is not. */
-async function fillDisk(trial: Trial): Promise<{ figure: string; problems: string[] }> {
+async function fillDisk(trial: Trial): Promise<DiskResult> {
   const mount = join(trial.folder, 'tmpfs');
   mkdirSync(mount, { recursive: true });
   await mountTmpfs(mount);
-  const store = await startStore(mount);
+  try {
+    const store = await startStore(mount);
+    try {
+      return await withSystemOn(store.url, trial, mount);
+    } finally {
+      await store.stop();
+    }
+  } finally {
+    await run('umount', ['-l', mount]);
+  }
+}
+
+async function withSystemOn(mongodbUrl: string, trial: Trial, mount: string): Promise<DiskResult> {
   const folder = join(trial.folder, 'full-disk');
-  const [api, gateway, receipts] = [1, 1, 1];
-  const rig = await startRig({ api, gateway, receipts, mongodbUrl: store.url, database: 'full', folder });
+  const rig = await startRig({ api: 1, gateway: 1, receipts: 1, mongodbUrl, database: 'full', folder });
   const load = new Load(rig, trial.random, { groups: 1, members: 3, rate: 5 });
   try {
     await untilReady(rig.services);
@@ -74,7 +87,7 @@ async function fillDisk(trial: Trial): Promise<{ figure: string; problems: strin
     const filling = fillUp(load);
     await eventually(() => refusals(load) > 10, 120_000, 100);
     await sleep(2_000);
-    const storedBefore = load.ledger.acknowledged.length;
+    const stored = load.ledger.acknowledged.length;
     await run('mount', ['-o', `remount,size=${ROOMIER_MB}m`, mount]);
     const roomAt = performance.now();
     await probe({ rig, load, random: trial.random }, 0);
@@ -82,19 +95,12 @@ async function fillDisk(trial: Trial): Promise<{ figure: string; problems: strin
     await filling;
     await load.stop();
     const violations = await checkInvariants(rig, load, trial.memory);
-    const problems = [
-      ...violations.map(({ invariant, detail }) => `on a full disk ${invariant}: ${detail}`),
-      ...oddRefusals(load),
-    ];
-    return {
-      figure: `full after ${storedBefore} messages, takes them again ${duration(healMs)} after there is room`,
-      problems,
-    };
+    const problems = violations.map(({ invariant, detail }) => `on a full disk ${invariant}: ${detail}`);
+    const figure = `full after ${stored} messages, takes them again ${duration(healMs)} after there is room`;
+    return { figure, problems: [...problems, ...oddRefusals(load)] };
   } finally {
     load.close();
     await rig.close();
-    await store.stop();
-    await run('umount', [mount]);
   }
 }
 
