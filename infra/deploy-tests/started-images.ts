@@ -35,8 +35,15 @@ const built = new Map<string, BuiltImage>();
 /** Builds an image of a checkout, once per run. */
 export function imageOf(service: string, source: string, folder: string): BuiltImage {
   const key = `${source}:${service}`;
-  const image = built.get(key) ?? buildImage({ service, source, target: join(folder, `${service}-${built.size}`) });
+  const image = built.get(key) ?? buildOnce(service, source, join(folder, `${service}-${built.size}`));
   built.set(key, image);
+  return image;
+}
+
+/** Builds it, and removes all but its last stage. */
+function buildOnce(service: string, source: string, target: string): BuiltImage {
+  const image = buildImage({ service, source, target });
+  rmSync(join(target, 'stage-0'), { recursive: true, force: true });
   return image;
 }
 
