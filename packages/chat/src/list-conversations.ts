@@ -1,5 +1,6 @@
 import { ChatError, type Conversation, limits } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
+import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { StoredConversation, StoredMembership, StoredPreview } from './model.ts';
 import { usersById } from './profiles.ts';
 import { unreadOf } from './unread.ts';
@@ -57,18 +58,16 @@ export async function describeConversations(
     onlineOrUnknown(ctx, [...everybody]),
   ]);
   const byConversation = Map.groupBy(rows, (row) => row.conversationId);
-  return Promise.all(
-    list.map(async (conversation) => {
-      const members = byConversation.get(conversation.id) ?? [];
-      const own = members.find((row) => row.userId === userId);
-      const [unreadCount, preview] = await Promise.all([
-        unreadOf(ctx, userId, conversation, own),
-        visiblePreview(ctx, userId, conversation, own),
-      ]);
-      const marks = watermarksOf(conversation.participants, members);
-      return conversationView({ conversation, users, online, preview, marks, unreadCount, readSeq: own?.readSeq ?? 0 });
-    }),
-  );
+  return inBatches(list, AT_ONCE, async (conversation) => {
+    const members = byConversation.get(conversation.id) ?? [];
+    const own = members.find((row) => row.userId === userId);
+    const [unreadCount, preview] = await Promise.all([
+      unreadOf(ctx, userId, conversation, own),
+      visiblePreview(ctx, userId, conversation, own),
+    ]);
+    const marks = watermarksOf(conversation.participants, members);
+    return conversationView({ conversation, users, online, preview, marks, unreadCount, readSeq: own?.readSeq ?? 0 });
+  });
 }
 
 /** Presence is a convenience of the list: without the bus everybody is shown offline rather than the list refused. */

@@ -18,30 +18,70 @@ const HOLE_RETRY_AFTER = 1;
 /**
  * What happened since the cursors, conversation by conversation, with a verdict each; never a silent partial.
  * The order of the reads is what makes it right: the conversations' counters first, then rows.
- * Conversations that the caller is in and did not name come too; named ones that they are not in are listed in `left`.
+ * Conversations that the caller is in and did not name come too, a bounded number of them at a time (`more` says that there are others);
+ * named ones that they are not in are listed in `left`.
  */
 export async function sync(ctx: ChatContext, request: SyncRequest): Promise<SyncResult> {
   const { userId, body, traceId } = request;
   const cursors = new Map(Object.entries(body.cursors ?? {}));
-  const conversations = await ctx.store.conversations.findManyFor(userId, undefined, limits.conversationLimit);
-  const rows = await ctx.store.memberships.ofConversations(conversations.map((c) => c.id));
-  const members = Map.groupBy(rows, (row) => row.conversationId);
+  const { conversations, others } = await conversationsOf(ctx, userId, [...cursors.keys()], body.others ?? true);
+  const ordered = byRecency(conversations);
+  const membersOf = membersInParts(ctx, ordered);
 
   const budget = { left: body.limit ?? limits.syncDefault };
   const answers: SyncConversation[] = [];
-  let more = false;
-  for (const conversation of byRecency(conversations)) {
+  const toDescribe: StoredConversation[] = [];
+  let more = others;
+  for (const [index, conversation] of ordered.entries()) {
     if (budget.left <= 0) {
       more = true;
       break;
     }
-    const view = viewOf(userId, conversation, members.get(conversation.id) ?? [], traceId);
-    const { answer, complete } = await syncConversation(ctx, view, cursors.get(conversation.id), budget);
+    const view = viewOf(userId, conversation, await membersOf(index), traceId);
+    const { answer, complete, membersChanged } = await syncConversation(
+      ctx,
+      view,
+      cursors.get(conversation.id),
+      budget,
+    );
     answers.push(answer);
+    if (membersChanged) toDescribe.push(conversation);
     more ||= !complete;
+  }
+  const described = new Map((await describeConversations(ctx, userId, toDescribe)).map((c) => [c._id, c]));
+  for (const answer of answers) {
+    const conversation = described.get(answer.conversationId);
+    if (conversation) answer.conversation = conversation;
   }
   const mine = new Set(conversations.map((c) => c.id));
   return { conversations: answers, left: [...cursors.keys()].filter((id) => !mine.has(id)), more };
+}
+
+/** Conversations that the caller did not name in one reply. Source: as many as a first screen scrolls through; the next call brings more. */
+const OTHERS_LIMIT = 100;
+
+/** The named ones that are the user's, and the most recent others. @returns `others`: there are more than these */
+async function conversationsOf(ctx: ChatContext, userId: string, named: string[], withOthers: boolean) {
+  const [known, rest] = await Promise.all([
+    named.length === 0 ? [] : ctx.store.conversations.findManyFor(userId, named, named.length),
+    withOthers ? ctx.store.conversations.listFor(userId, { limit: OTHERS_LIMIT + 1, except: named }) : [],
+  ]);
+  return { conversations: [...known, ...rest.slice(0, OTHERS_LIMIT)], others: rest.length > OTHERS_LIMIT };
+}
+
+/** Conversations whose members are read at once. Source: groups of the largest size, about 10 MB of rows. */
+const MEMBERS_OF = 20;
+
+/** Reads the members of conversations part by part, when the first of a part is asked for. */
+function membersInParts(ctx: ChatContext, ordered: readonly StoredConversation[]) {
+  let part = new Map<string, StoredMembership[]>();
+  return async (index: number): Promise<StoredMembership[]> => {
+    if (index % MEMBERS_OF === 0) {
+      const ids = ordered.slice(index, index + MEMBERS_OF).map((c) => c.id);
+      part = Map.groupBy(await ctx.store.memberships.ofConversations(ids), (row) => row.conversationId);
+    }
+    return part.get(ordered[index]?.id ?? '') ?? [];
+  };
 }
 
 /** The most recently active first: that is what the person looks at. */
@@ -71,7 +111,7 @@ async function syncConversation(
   view: View,
   named: string | undefined,
   budget: { left: number },
-): Promise<{ answer: SyncConversation; complete: boolean }> {
+): Promise<{ answer: SyncConversation; complete: boolean; membersChanged: boolean }> {
   const cursor = named === undefined ? undefined : parseCursor(named);
   const reset = cursor !== undefined && mustReset(cursor, view);
   const from =
@@ -85,9 +125,9 @@ async function syncConversation(
     cursor: formatCursor({ seq: page.upToSeq, changeSeq: page.upToChange, marks: view.marks }),
     ...(page.hole && { retryAfter: HOLE_RETRY_AFTER }),
     ...(await rowsOf(ctx, view, messages, page)),
-    ...(await surroundings(ctx, view, reset ? undefined : cursor)),
+    watermarks: cursor && !reset && cursor.marks === view.marks ? [] : watermarksIn(view),
   };
-  return { answer, complete: page.complete };
+  return { answer, complete: page.complete, membersChanged: membersChanged(view, reset ? undefined : cursor) };
 }
 
 /** A cursor ahead of the counters (the store was restored from a backup), or too far behind to be worth reading through. */
@@ -116,13 +156,13 @@ async function rowsOf(ctx: ChatContext, view: View, messages: StoredMessage[], p
   };
 }
 
-/** Watermarks where one moved; the conversation itself where the client does not know it, or its members changed. */
-async function surroundings(ctx: ChatContext, view: View, cursor: SyncCursor | undefined) {
-  const { conversation, members } = view;
-  const membersChanged =
-    cursor === undefined || members.some((row) => row.changing || row.changeSeq > cursor.changeSeq);
-  const current = members.filter((row) => conversation.participants.includes(row.userId));
-  const watermarks = current.map(({ userId, deliveredSeq, readSeq }) => ({ userId, deliveredSeq, readSeq }));
-  const [described] = membersChanged ? await describeConversations(ctx, view.userId, [conversation]) : [];
-  return { watermarks: cursor?.marks === view.marks ? [] : watermarks, ...(described && { conversation: described }) };
+/** Of those who take part now. */
+function watermarksIn({ conversation, members }: View) {
+  const participants = new Set(conversation.participants);
+  const current = members.filter((row) => participants.has(row.userId));
+  return current.map(({ userId, deliveredSeq, readSeq }) => ({ userId, deliveredSeq, readSeq }));
 }
+
+/** The conversation itself comes where the client does not know it, or its members changed. */
+const membersChanged = ({ members }: View, cursor: SyncCursor | undefined): boolean =>
+  cursor === undefined || members.some((row) => row.changing || row.changeSeq > cursor.changeSeq);

@@ -1,5 +1,5 @@
-import { limits } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
+import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { StoredConversation, StoredMembership } from './model.ts';
 
 type Counter = Pick<ChatContext, 'store'>;
@@ -18,10 +18,10 @@ export async function unreadOf(
 /** The same over all of the user's conversations. */
 export async function unreadCount(ctx: Counter, userId: string): Promise<number> {
   const [conversations, rows] = await Promise.all([
-    ctx.store.conversations.findManyFor(userId, undefined, limits.conversationLimit),
+    ctx.store.conversations.countersFor(userId),
     ctx.store.memberships.ofUser(userId),
   ]);
   const own = new Map(rows.map((row) => [row.conversationId, row]));
-  const counts = await Promise.all(conversations.map((c) => unreadOf(ctx, userId, c, own.get(c.id))));
+  const counts = await inBatches(conversations, AT_ONCE, (c) => unreadOf(ctx, userId, c, own.get(c.id)));
   return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -66,6 +66,12 @@ export const SyncBody = Strict({
       description: 'conversationId -> cursor; the conversations that the caller is in and does not name come too',
     }),
   ),
+  others: Type.Optional(
+    Type.Boolean({
+      description:
+        'false: only the named conversations. For callers in more than can be named at once: they name them part by part, and find new ones in the list',
+    }),
+  ),
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: limits.syncLimit, description: 'Messages and changes in the whole reply' }),
   ),

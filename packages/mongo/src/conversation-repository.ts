@@ -30,11 +30,16 @@ export function createConversationRepository({ conversations }: Collections): Co
 
   return {
     findFor: (userId, id) => one({ _id: oid(id), participants: userId }),
-    findManyFor: (userId, ids, limit) =>
-      many({ participants: userId, ...(ids && { _id: { $in: ids.map(oid) } }) }, limit),
-    listFor: (userId, { limit, before }) =>
+    findManyFor: (userId, ids, limit) => many({ participants: userId, _id: { $in: ids.map(oid) } }, limit),
+    countersFor: (userId) =>
+      guarded(async () => {
+        const docs = await conversations.find({ participants: userId }, { projection: { seq: 1 } }).toArray();
+        return docs.map((doc) => ({ id: doc._id.toHexString(), seq: doc.seq }));
+      }),
+    listFor: (userId, { limit, before, except = [] }) =>
       guarded(async () => {
         const filter: Filter<ConversationDoc> = { participants: userId };
+        if (except.length > 0) filter._id = { $nin: except.map(oid) };
         if (before) {
           filter.$or = [
             { lastMessageAt: { $lt: before.at } },

@@ -11,10 +11,15 @@ import type { MediaRepository } from './media.ts';
 export interface ConversationRepository {
   /** The conversation, if the user is a participant; null for foreign and unknown alike. */
   findFor(userId: string, conversationId: string): Promise<StoredConversation | null>;
-  /** Those of the given conversations that the user is in; all of theirs if `ids` is absent, bounded by `limit`. */
-  findManyFor(userId: string, ids: string[] | undefined, limit: number): Promise<StoredConversation[]>;
-  /** The most recent first, `before` exclusive. */
-  listFor(userId: string, page: { limit: number; before?: { at: Date; id: string } }): Promise<StoredConversation[]>;
+  /** Those of the given conversations that the user is in, bounded by `limit`. */
+  findManyFor(userId: string, ids: string[], limit: number): Promise<StoredConversation[]>;
+  /** The most recent first, `before` exclusive, without those of `except`. */
+  listFor(
+    userId: string,
+    page: { limit: number; before?: { at: Date; id: string }; except?: string[] },
+  ): Promise<StoredConversation[]>;
+  /** All of the user's, however many, with their counters alone. */
+  countersFor(userId: string): Promise<Pick<StoredConversation, 'id' | 'seq'>[]>;
   /**
    * Takes the next seq for a message of this sender, and sets the preview, in one atomic step.
    * @returns the conversation after the step, or null if there is none in which the sender takes part
