@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken, type ServiceProcess, startService, tempDir, testMongo } from '@confab/testkit';
 import { MongoClient, ObjectId } from 'mongodb';
 
@@ -47,11 +48,13 @@ export async function startChatServer(env: Record<string, string> = {}): Promise
     return mintToken(JWT_SECRET, { sub: userId, firstName, lastName });
   };
   const call = async <T>(userId: string, method: string, path: string, body?: unknown): Promise<T> => {
-    const reply = await fetch(`${process.url}/api/chat${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token(userId)}`, 'content-type': 'application/json' },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
+    const reply = await untilTaken(() =>
+      fetch(`${process.url}/api/chat${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token(userId)}`, 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
+    );
     if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
     return ((await reply.json()) as { data: T }).data;
   };
@@ -74,6 +77,15 @@ export async function startChatServer(env: Record<string, string> = {}): Promise
       await folder.remove();
     },
   };
+}
+
+/** Asks again when the server says that it is too busy: on a loaded machine it does while it starts, and nothing was done then. */
+async function untilTaken(ask: () => Promise<Response>): Promise<Response> {
+  for (let tries = 0; ; tries++) {
+    const reply = await ask();
+    if (reply.status !== 503 || tries >= 10) return reply;
+    await sleep(1_000 * Number(reply.headers.get('retry-after') ?? 1));
+  }
 }
 
 interface Seed {

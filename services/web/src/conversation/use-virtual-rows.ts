@@ -54,6 +54,8 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
   const [layout] = useState(() => new RowLayout<T>((item) => estimate(item, width.current)));
   const follow = useRef(true);
   const anchor = useRef<Anchor | undefined>(undefined);
+  // Where the scroller was when the anchor was taken.
+  const knownTop = useRef(0);
   const [range, setRange] = useState<Range>(() => ({ start: Math.max(0, items.length - 30), end: items.length }));
   const [atEnd, setAtEnd] = useState(true);
   const [, redraw] = useState(0);
@@ -104,6 +106,7 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
     if (!element) return;
     follow.current = layout.total - element.scrollTop - element.clientHeight < AT_END;
     anchor.current = findAnchor();
+    knownTop.current = element.scrollTop;
     const next = wanted();
     const top = layout.at(element.scrollTop);
     const bottom = layout.at(element.scrollTop + element.clientHeight);
@@ -116,18 +119,28 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
     else update();
   }, [layout, findAnchor, wanted, note, range]);
 
+  /** The person may have scrolled since the last scroll event, which comes once a frame: what they did is not undone. */
+  const catchUp = useCallback(() => {
+    const element = scroller.current;
+    const moved = element ? element.scrollTop - knownTop.current : 0;
+    if (!element || Math.abs(moved) < 1) return;
+    knownTop.current = element.scrollTop;
+    if (anchor.current) anchor.current.below -= moved;
+    const fromEnd = element.scrollHeight - element.scrollTop - element.clientHeight;
+    if (moved < 0 && fromEnd >= AT_END) follow.current = false;
+  }, []);
+
   /** Puts the scroller where the anchor, or the end, now is. */
   const restore = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
-    if (follow.current) {
-      element.scrollTop = layout.total;
-      return;
-    }
     const index = anchor.current && layout.indexOf(anchor.current.key);
-    if (index === undefined || !anchor.current) return;
-    const top = layout.offset(index) - anchor.current.below;
-    if (Math.abs(top - element.scrollTop) >= 1) element.scrollTop = top;
+    if (follow.current) element.scrollTop = layout.total;
+    else if (index !== undefined && anchor.current) {
+      const top = layout.offset(index) - anchor.current.below;
+      if (Math.abs(top - element.scrollTop) >= 1) element.scrollTop = top;
+    }
+    knownTop.current = element.scrollTop;
   }, [layout]);
 
   const measure = useCallback(() => {
@@ -139,6 +152,7 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
 
   // Before every paint: lines that are new have their true height, and what was on the screen is where it was.
   useLayoutEffect(() => {
+    catchUp();
     measure();
     if (inner.current) {
       inner.current.style.transform = `translateY(${layout.offset(shown.start)}px)`;
