@@ -55,6 +55,11 @@ export const StandaloneConfig = Type.Object({
   ...proxyVariables,
   ...chatVariables,
   ...mediaVariables,
+  MEDIA_PROVIDER: Type.Enum(['none', 'local', 's3', 'cloudinary'], {
+    description: 'where uploaded media are stored (local: DATA_DIR/media); none: no uploads',
+    default: 'local',
+    examples: ['local'],
+  }),
   ...socketVariables,
 });
 export type StandaloneConfig = Static<typeof StandaloneConfig>;
@@ -77,7 +82,6 @@ export function loadStandaloneConfig(env: Environment, generated: Generated): St
   const complete = {
     ...env,
     ...(!hasKey && { JWT_SECRET: generated.secret() }),
-    MEDIA_PROVIDER: env.MEDIA_PROVIDER || 'local',
     MEDIA_SECRET: env.MEDIA_SECRET || generated.mediaSecret(),
     MEDIA_DIR: env.MEDIA_DIR || generated.mediaDir,
     MEDIA_PUBLIC_URL: env.MEDIA_PUBLIC_URL || generated.url,
