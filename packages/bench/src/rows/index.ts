@@ -5,6 +5,7 @@ import { memoryRows } from './memory.ts';
 import { receiptsRows } from './receipts.ts';
 import { restRows } from './rest.ts';
 import { scaleRows } from './scale.ts';
+import { storeRows } from './store.ts';
 
 /** The lines of the table, in its order. */
 export const rows: readonly Row[] = [
@@ -14,4 +15,5 @@ export const rows: readonly Row[] = [
   ...scaleRows,
   ...memoryRows,
   ...receiptsRows,
+  ...storeRows,
 ];

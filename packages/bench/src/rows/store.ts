@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { type ChatContext, listConversations, listMessages, sync, unreadCount } from '@confab/chat';
+import { collectionsOf, connectMongo, type MongoStore } from '@confab/mongo';
+import type { Collection, Document } from 'mongodb';
+import { type Measurement, observe } from '../measure/measurement.ts';
+import { percentile } from '../measure/statistics.ts';
+import type { Environment, Row, Sides } from '../row.ts';
+import { starting } from '../run/cleanup.ts';
+import { openPublisher } from '../run/gateway-side.ts';
+import { silent } from '../run/silent-log.ts';
+import { type Seeded, type SeedPlan, seedStore } from './seed-store.ts';
+
+const FULL: SeedPlan = { messages: 1_000_000, conversations: 500 };
+const QUICK: SeedPlan = { messages: 20_000, conversations: 100 };
+const PAGE = 50;
+
+/** An operation as the api does it, and how many documents of which collection it has to read. */
+interface Operation {
+  run(ctx: ChatContext, seeded: Seeded, turn: number): Promise<unknown>;
+  reads(seeded: Seeded): Partial<Record<'conversations' | 'memberships' | 'messages', number>>;
+}
+
+const at = ({ conversations }: Seeded, turn: number) => conversations[(turn * 7) % conversations.length];
+
+const operations = {
+  history: {
+    run: (ctx, seeded, turn) =>
+      listMessages(ctx, {
+        userId: seeded.userId,
+        conversationId: at(seeded, turn)?.id ?? '',
+        limit: PAGE,
+        traceId: 'bench',
+      }),
+    reads: () => ({ conversations: 1, memberships: 2, messages: PAGE }),
+  },
+  unread: {
+    run: (ctx, seeded) => unreadCount(ctx, seeded.userId),
+    reads: ({ conversations: { length } }) => ({ conversations: length, memberships: length }),
+  },
+  list: {
+    run: (ctx, seeded) => listConversations(ctx, seeded.userId, {}),
+    reads: ({ conversations: { length } }) => ({ conversations: length, memberships: 2 * length }),
+  },
+  sync: {
+    // A client that has everything but the last messages of one conversation.
+    run: (ctx, seeded, turn) => {
+      const behind = at(seeded, turn)?.id;
+      const marks = (seq: number) => 4 * seq - 3;
+      const cursors = Object.fromEntries(
+        seeded.conversations.map(({ id, seq }) => [id, `${id === behind ? seq - PAGE : seq}.0.${marks(seq)}`]),
+      );
+      return sync(ctx, { userId: seeded.userId, body: { cursors }, traceId: 'bench' });
+    },
+    reads: ({ conversations: { length } }) => ({ conversations: length, memberships: 2 * length, messages: PAGE }),
+  },
+} satisfies Record<string, Operation>;
+
+async function timed(times: number, operation: (turn: number) => Promise<unknown>): Promise<Measurement> {
+  const run = await observe({}, async () => {
+    const elapsed: number[] = [];
+    for (let turn = 0; turn < times; turn++) {
+      const startedAt = performance.now();
+      await operation(turn);
+      elapsed.push(performance.now() - startedAt);
+    }
+    return percentile(elapsed, 0.99);
+  });
+  return { ...run, lateMs: 0, value: run.result };
+}
+
+function openOperation(environment: Environment, name: keyof typeof operations): Promise<Sides> {
+  return starting(async (cleanup) => {
+    const { quick, mongo, redis } = environment;
+    const plan = quick ? QUICK : FULL;
+    const url = mongo.url;
+    const store = cleanup.own(await connectMongo({ url, database: `bench_store_${process.pid}` }), (s) => s.close());
+    const seeded = await seededOnce(environment, store, plan);
+    const bus = cleanup.own(await openPublisher(redis.url, `bench-store-${process.pid}`), (b) => b.close());
+    const ctx: ChatContext = {
+      ...{ ...bus, store, log: { ...silent, debug: () => {} }, clock: { now: () => Date.now() } },
+      // What is read here counts as delivered already, so that reading writes nothing.
+      settings: { messagesPerMinute: 30, conversationsPerHour: 10, requireKnownUsers: false },
+      ids: { token: () => randomUUID(), objectId: () => '0'.repeat(24) },
+    };
+    const operation: Operation = operations[name];
+    const same = await sameBytes(store, operation.reads(seeded), name);
+    const times = quick ? 20 : 120;
+    return {
+      subject: () => timed(times, (turn) => operation.run(ctx, seeded, turn)),
+      peer: () => timed(times, () => same.find({ owner: 'heavy' }).toArray()),
+    };
+  });
+}
+
+const seedings = new Map<string, Promise<Seeded>>();
+
+/** All rows of a run share one seeded database. */
+function seededOnce({ mongo, log }: Environment, store: MongoStore, plan: SeedPlan): Promise<Seeded> {
+  const seeding = seedings.get(mongo.url) ?? timedSeeding(store, plan, log);
+  seedings.set(mongo.url, seeding);
+  return seeding;
+}
+
+async function timedSeeding(store: MongoStore, plan: SeedPlan, log: (text: string) => void): Promise<Seeded> {
+  const startedAt = performance.now();
+  const seeded = await seedStore(store, plan);
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
+  log(`  seeded ${plan.messages} messages in ${plan.conversations} conversations in ${seconds} s`);
+  return seeded;
+}
+
+/** A collection whose documents of one owner, found over an index, are as many and as large as those that the operation reads. */
+async function sameBytes(store: MongoStore, reads: ReturnType<Operation['reads']>, name: string): Promise<Collection> {
+  const collections = collectionsOf(store.db);
+  const docs: Document[] = [];
+  for (const [collection, count] of Object.entries(reads)) {
+    const sample = (await (
+      collections[collection as keyof typeof reads] as unknown as Collection
+    ).findOne()) as Document;
+    const { _id, ...fields } = sample;
+    docs.push(...Array.from({ length: count }, () => ({ owner: 'heavy', ...fields })));
+  }
+  const same = store.db.collection(`same_bytes_${name}`);
+  await same.drop().catch(() => false);
+  await same.createIndex({ owner: 1 });
+  for (let from = 0; from < docs.length; from += 500) await same.insertMany(docs.slice(from, from + 500));
+  return same;
+}
+
+const rowOf = (name: keyof typeof operations, title: string): Row => ({
+  id: `store-${name}`,
+  group: 'store',
+  title: `${title} at 1,000,000 messages, 500 conversations per user: p99 / p99 of one indexed find of the same bytes`,
+  unit: 'ms',
+  goal: 1.5,
+  better: 'lower',
+  usesStore: true,
+  open: (environment) => openOperation(environment, name),
+});
+
+export const storeRows: Row[] = [
+  rowOf('history', 'history page'),
+  rowOf('unread', 'unread count'),
+  rowOf('list', 'conversation list'),
+  rowOf('sync', 'sync'),
+];
