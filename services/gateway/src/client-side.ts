@@ -117,7 +117,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
 /** What happens to a socket that has passed the handshake, in the same turn as its `connect`. */
 function welcomeSockets(
   io: GatewayServer,
-  { guard }: ConnectionRules,
+  { guard, carriers }: ConnectionRules,
   typing: Typing,
   expiry: SessionExpiry,
   eventsPerSecond: number,
@@ -126,7 +126,11 @@ function welcomeSockets(
   io.on('connection', (socket) => {
     socket.join(userRoom(socket.data.identity.userId));
     attachEvents(socket, events);
-    limitPackets(socket, eventsPerSecond, events.endSession);
+    limitPackets(socket, {
+      eventsPerSecond,
+      endSession: events.endSession,
+      websocketOf: (connection) => carriers.websocketOf(connection),
+    });
     expiry.watch(socket);
     socket.once('disconnect', () => {
       typing.gone(socket);

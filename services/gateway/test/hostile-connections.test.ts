@@ -1,6 +1,13 @@
 import { once } from 'node:events';
-import { connect, type Socket as TcpSocket } from 'node:net';
 import { eventually } from '@confab/testkit';
+import {
+  clientFrame,
+  type Flood,
+  floods,
+  floodUntilCut,
+  type RawWebSocket,
+  rawWebSocket,
+} from '@confab/testkit/attacks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { emit, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
@@ -8,69 +15,38 @@ import { emit, startGateway, type TestGateway, tokenOf } from './start-gateway.t
 let test: TestGateway;
 afterEach(() => test.close());
 
-/** A TCP connection that was upgraded to a WebSocket and sends what it likes. */
-async function rawWebSocket(): Promise<TcpSocket> {
-  const socket = connect(test.gateway.port, '127.0.0.1');
-  socket.on('error', () => {
-    // The gateway cuts it: that is what the tests wait for.
-  });
-  socket.write(
-    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-  );
-  await once(socket, 'data');
-  return socket;
-}
+const rawSocket = () => rawWebSocket({ port: test.gateway.port });
 
-/** A masked client frame of up to 64 KB; the mask is zero. */
-function frame(opcode: number, payload: Buffer, fin = true): Buffer {
-  const { length } = payload;
-  const size = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | opcode, ...size, 0, 0, 0, 0]), payload]);
-}
-
-/** Sends `chunk` again and again, without reading, until the connection is cut. @returns milliseconds it took, and the memory it cost */
-async function flood(socket: TcpSocket, chunk: Buffer) {
-  socket.pause();
+/** @returns milliseconds until the flood was cut, and the memory that it cost */
+async function flood(socket: RawWebSocket, what: Flood) {
   globalThis.gc?.();
   const before = process.memoryUsage.rss();
   let peak = before;
-  const startedAt = performance.now();
-  const cut = new AbortController();
-  socket.once('close', () => cut.abort());
-  const deadline = AbortSignal.any([cut.signal, AbortSignal.timeout(6_000)]);
-  while (!deadline.aborted) {
-    if (!socket.write(chunk)) await once(socket, 'drain', { signal: deadline }).catch(() => pause(10));
+  const whileFlooding = () => {
     peak = Math.max(peak, process.memoryUsage.rss());
-    await pause(0);
-  }
-  const open = !cut.signal.aborted;
-  return { open, ms: performance.now() - startedAt, megabytes: (peak - before) / 1024 ** 2 };
+  };
+  const ms = await floodUntilCut(socket, what, { giveUpMs: 6_000, whileFlooding });
+  return { ms, megabytes: (peak - before) / 1024 ** 2 };
 }
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe('before authentication', () => {
-  it.each([
-    ['pings', Buffer.concat(Array(500).fill(frame(0x9, Buffer.alloc(125))))],
-    ['empty fragments', Buffer.concat(Array(5_000).fill(frame(0x0, Buffer.alloc(0), false)))],
-    ['fragments', Buffer.concat(Array(500).fill(frame(0x0, Buffer.alloc(100), false)))],
-    ['packets', Buffer.concat(Array(500).fill(frame(0x1, Buffer.from('40'))))],
-  ])('cuts a flood of %s within 2 s, at a cost of at most 20 MB', async (name, chunk) => {
-    test = await startGateway();
-    const socket = await rawWebSocket();
-    if (name.endsWith('fragments')) socket.write(frame(0x1, Buffer.from('4'), false));
-    const { open, ms, megabytes } = await flood(socket, chunk);
-    console.log(`${name}: cut after ${Math.round(ms)} ms, ${megabytes.toFixed(1)} MB`);
-    expect(open).toBe(false);
-    expect(ms).toBeLessThan(2_000);
-    expect(megabytes).toBeLessThan(20);
-  });
+  it.each(floods.map((each) => [each.name, each] as const))(
+    'cuts a flood of %s within 2 s, at a cost of at most 20 MB',
+    async (name, what) => {
+      test = await startGateway();
+      const { ms, megabytes } = await flood(await rawSocket(), what);
+      console.log(`${name}: cut after ${Math.round(ms)} ms, ${megabytes.toFixed(1)} MB`);
+      expect(ms).toBeLessThan(2_000);
+      expect(megabytes).toBeLessThan(20);
+    },
+  );
 
   it('cuts whoever says nothing after 2 s', async () => {
     test = await startGateway();
     const startedAt = performance.now();
-    const socket = await rawWebSocket();
+    const socket = await rawSocket();
     await once(socket, 'close');
     expect(performance.now() - startedAt).toBeGreaterThan(1_500);
     expect(performance.now() - startedAt).toBeLessThan(3_500);
@@ -188,10 +164,24 @@ it.each([
   expect(received.join()).toContain('"code":"ABUSE"');
 });
 
+it.each(floods.map((each) => [each.name, each] as const))(
+  'cuts an authenticated client that floods with %s and reads nothing',
+  async (name, what) => {
+    test = await startGateway();
+    const socket = await rawSocket();
+    socket.write(clientFrame(0x1, Buffer.from(`40${JSON.stringify({ token: tokenOf('u1') })}`)));
+    await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
+    const { ms, megabytes } = await flood(socket, what);
+    console.log(`${name}, authenticated: cut after ${Math.round(ms)} ms, ${megabytes.toFixed(1)} MB`);
+    expect(ms).toBeLessThan(5_000);
+    await eventually(() => expect(test.gateway.stats.sockets).toBe(0));
+  },
+);
+
 it('finds a half-open connection by its heartbeat', async () => {
   test = await startGateway({ config: { PING_INTERVAL_MS: 300, PING_TIMEOUT_MS: 200 } });
-  const socket = await rawWebSocket();
-  socket.write(frame(0x1, Buffer.from(`40${JSON.stringify({ token: tokenOf('u1') })}`)));
+  const socket = await rawSocket();
+  socket.write(clientFrame(0x1, Buffer.from(`40${JSON.stringify({ token: tokenOf('u1') })}`)));
   await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
   // It never answers a ping.
   await eventually(() => expect(test.gateway.stats.sockets).toBe(0), 5_000);
