@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, matchesGlob } from 'node:path';
 import { assignmentsOf, expand, type Instruction, parseDockerfile, type Stage } from './dockerfile.ts';
 import { root } from './tools.ts';
@@ -182,9 +182,4 @@ function runStep(command: string, state: StageState): void {
   });
   if (status !== 0)
     throw new Error(`RUN ${command} ended with ${status}\n${stdout.slice(-4_000)}${stderr.slice(-4_000)}`);
-}
-
-/** Makes a folder readable for the user of the image, as layers are. */
-export function openForAll(folder: string): void {
-  chmodSync(folder, 0o755);
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -26,7 +26,7 @@ process.once('exit', () => {
 /** A folder for images that any user can read, removed with `remove`. */
 export function imageFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'confab-images-'));
-  mkdirSync(path, { recursive: true, mode: 0o755 });
+  chmodSync(path, 0o755);
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
