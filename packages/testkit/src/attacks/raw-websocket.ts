@@ -45,6 +45,22 @@ export function clientFrame(opcode: number, payload: Buffer, fin = true): Buffer
 const repeated = (count: number, what: Buffer) => Buffer.concat(Array<Buffer>(count).fill(what));
 const firstFragment = clientFrame(0x1, Buffer.from('4'), false);
 
+/**
+ * As `rawWebSocket`, again until the upgrade is answered: a server that is overloaded, or limits handshakes, refuses some. An attack on
+ * a refused connection would prove nothing.
+ * @throws Error with the last answer after `deadlineMs`
+ */
+export async function openedWebSocket(options: RawWebSocketOptions, deadlineMs = 15_000): Promise<RawWebSocket> {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    const socket = await rawWebSocket(options);
+    if (socket.answer.startsWith('HTTP/1.1 101')) return socket;
+    socket.destroy();
+    if (performance.now() > end) throw new Error(`no upgrade: ${socket.answer.split('\r\n')[0]}`);
+    await sleep(100);
+  }
+}
+
 export interface Flood {
   name: string;
   /** Sent once. */
