@@ -64,7 +64,7 @@ export class Load {
     this.#loops.push(this.#watchHistory());
   }
 
-  /** Ends sending, and waits until everything that was begun has an answer or was given up. */
+  /** Ends sending, and waits until everything that was begun has an answer or was given up. Idempotent. */
   async stop(): Promise<void> {
     this.#running = false;
     await Promise.all(this.#loops);

@@ -110,7 +110,7 @@ async function launch(options: ServiceOptions, log: WriteStream | undefined): Pr
     if (lines.length > KEPT_LINES) lines.shift();
   };
   createInterface({ input: child.stderr }).on('line', keep);
-  const port = await listening(child, keep, exited, options.startTimeoutMs ?? 30_000).catch((error: Error) => {
+  const port = await listening(child, keep, exited, options.startTimeoutMs ?? 60_000).catch((error: Error) => {
     child.kill('SIGKILL');
     throw new Error(`${options.name} ${error.message}\n${lines.slice(-10).join('\n')}`);
   });
