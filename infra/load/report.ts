@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { toSvg } from './chart.ts';
@@ -10,7 +10,7 @@ import type { ServerReading } from './server-usage.ts';
 export interface LoadReport {
   /** ISO 8601. */
   at: string;
-  machine: { cpus: number; model: string; memoryBytes: number; node: string };
+  machine: { cpus: number; model: string; memoryBytes: number; node: string; loadAverage: number };
   options: Omit<LoadOptions, 'secret' | 'redis' | 'url' | 'out'>;
   sockets: { wanted: number; connected: number; rampSeconds: number; ended: Record<string, number> };
   events: Omit<PublishReport, 'done'> & { delivered: number; lost: number; deliveriesPerSecond: number };
@@ -57,6 +57,7 @@ export const machine = (): LoadReport['machine'] => ({
   model: cpus()[0]?.model ?? 'unknown',
   memoryBytes: totalmem(),
   node: process.version,
+  loadAverage: loadavg()[0] ?? 0,
 });
 
 /** @returns the paths of the JSON file and of the chart */
@@ -69,7 +70,7 @@ export function writeReport(report: LoadReport, folder: string): { json: string;
   return files;
 }
 
-export function describeReport({ sockets, events, latencyMs, server, generatorBusy }: LoadReport): string {
+export function describeReport({ machine, sockets, events, latencyMs, server, generatorBusy }: LoadReport): string {
   const p = (name: string) => latencyMs.percentiles[name];
   const ended = Object.entries(sockets.ended).map(([reason, count]) => `${count} x ${reason}`);
   return [
@@ -81,6 +82,7 @@ export function describeReport({ sockets, events, latencyMs, server, generatorBu
       ? `gateway     ${server.cpuCores} cores, ${Math.round(server.memoryBytes / 1e6)} MB (${Math.round(server.memoryBytesPerSocket / 1e3)} kB a socket), inbox at most ${server.deepestInbox} deep`
       : 'gateway     its /metrics cannot be reached: CPU and memory are not known',
     `generator   ${Math.round(generatorBusy * 100)}% busy${generatorBusy > 0.9 ? ': IT was the limit; the gateway can do more than this' : ''}`,
+    `machine     ${machine.cpus} cores, load average ${round(machine.loadAverage)}${machine.loadAverage > 2 * machine.cpus ? ': OTHERS ARE AT WORK HERE; measure on a quiet machine' : ''}`,
   ].join('\n');
 }
 
