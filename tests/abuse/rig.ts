@@ -40,7 +40,16 @@ export async function startAbuseRig({ mongodbUrl, folder, env = {} }: RigOptions
   const split = await startSplitSystem({
     ...{ api: 2, gateway: 2, receipts: 1, jwtSecret: JWT_SECRET, redisUrl: redis.url, mongodbUrl, database },
     // Only the edge and the gateways come from here; attackers come from 127.0.0.2 where it matters.
-    env: { TRUST_PROXY: '127.0.0.1', CLIENT_URL: CLIENT_ORIGIN, LOG_LEVEL: 'debug', ...env },
+    env: {
+      ...{ TRUST_PROXY: '127.0.0.1', CLIENT_URL: CLIENT_ORIGIN, LOG_LEVEL: 'debug' },
+      ...{
+        MEDIA_PROVIDER: 'local',
+        MEDIA_DIR: join(folder, 'media'),
+        MEDIA_SECRET: JWT_SECRET,
+        MEDIA_PUBLIC_URL: 'http://127.0.0.1:1',
+      },
+      ...env,
+    },
     logs: folder,
   }).catch(async (error: unknown) => {
     await redis.stop();

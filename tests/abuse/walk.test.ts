@@ -1,6 +1,6 @@
 import { clientEvents, routes } from '@confab/contracts';
-import { eventually } from '@confab/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, tempDir } from '@confab/testkit';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type System, startSplit } from '../e2e/system.ts';
 import { probesOf, unprobed } from './walk/walk.ts';
 import { createWorld, leaveWorld, type World } from './walk/world.ts';
@@ -9,13 +9,27 @@ import { createWorld, leaveWorld, type World } from './walk/world.ts';
 
 let system: System;
 let world: World;
+let folder: Awaited<ReturnType<typeof tempDir>>;
+// A whole system starts and answers nearly two hundred calls: on a busy machine that takes a while.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
 beforeAll(async () => {
-  system = await startSplit();
+  folder = await tempDir('walk');
+  const secret = 'a-secret-for-links-of-more-than-32-characters';
+  system = await startSplit({
+    ...{
+      MEDIA_PROVIDER: 'local',
+      MEDIA_DIR: folder.path,
+      MEDIA_SECRET: secret,
+      MEDIA_PUBLIC_URL: 'http://127.0.0.1:1',
+    },
+  });
   world = await createWorld(system);
 });
 afterAll(async () => {
   if (world) leaveWorld(world);
   await system?.stop();
+  await folder?.remove();
 });
 
 test('there are arguments for every route and event of the contracts', () => {

@@ -54,6 +54,8 @@ export const operators: AbuseRow = {
     const device = await ann.connect();
     for (const event of Object.keys(clientEvents) as ClientEventName[]) {
       for (const text of variants(legalEvents(own)[event])) {
+        // Infinity is no JSON: a client's encoder makes null of it.
+        if (text.includes('1e999')) continue;
         const ack = await device.emit(event, JSON.parse(text));
         findings.check(
           ack.error?.code === 'VALIDATION_FAILED',
@@ -63,7 +65,7 @@ export const operators: AbuseRow = {
     }
     ann.leave();
     findings.check(rig.fallen().length === 0, `${rig.fallen().join()} fell`);
-    const figure = `${findings.checks} variants: all refused as VALIDATION_FAILED (404 where a path no longer is one)`;
+    const figure = `${findings.checks} variants: each refused as VALIDATION_FAILED, REST with 400`;
     return { injected: findings.checks, figure, problems: findings.problems };
   },
 };

@@ -47,11 +47,11 @@ function socketProbes(world: World): Probe[] {
   );
 }
 
-const probeOf = (name: string, foreign: string, ask: (id: string) => Promise<Answer>): Probe => ({
-  name,
-  askForeign: () => ask(foreign),
-  askUnknown: () => ask(unknownLike(foreign)),
-});
+/** One unknown id for all the asking, as there is one foreign: what is remembered of either is remembered of both. */
+function probeOf(name: string, foreign: string, ask: (id: string) => Promise<Answer>): Probe {
+  const unknown = unknownLike(foreign);
+  return { name, askForeign: () => ask(foreign), askUnknown: () => ask(unknown) };
+}
 
 async function callRoute(world: World, contract: RouteContract, args: RouteArguments, id: string): Promise<Answer> {
   const { status, body } = await world.eve.call(contract.method, pathOf(contract, args), args.body);
