@@ -30,6 +30,9 @@ export interface S3StorageOptions {
 /** Milliseconds that one request may take; a send that has to check its upload waits for two of them. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** The same for the copy of what was checked, which takes the longer the larger it is. Source: 5 GiB at 50 MB/s. */
+const COPY_TIMEOUT_MS = 100_000;
+
 /**
  * Any S3-compatible service. Uploads go straight to `incoming/<id>` by a POST policy that names the key, the exact content type and the exact length;
  * what was checked is copied (if its ETag is still the same) to `media/<id>`, which no policy names. Links are presigned GETs.
@@ -146,7 +149,8 @@ async function sourceOf(client: S3Client, Bucket: string, Key: string): Promise<
 async function copyChecked(client: S3Client, Bucket: string, from: string, to: string, version: string): Promise<void> {
   const source = `${Bucket}/${from}`.split('/').map(encodeURIComponent).join('/');
   try {
-    await client.send(new CopyObjectCommand({ Bucket, Key: to, CopySource: source, CopySourceIfMatch: version }));
+    const copy = new CopyObjectCommand({ Bucket, Key: to, CopySource: source, CopySourceIfMatch: version });
+    await client.send(copy, { requestTimeout: COPY_TIMEOUT_MS });
   } catch (error) {
     if (statusOf(error) === 412) {
       throw new ChatError('CONFLICT', {
