@@ -126,12 +126,10 @@ describe('images, built by the steps of their Dockerfiles in a clean folder', ()
   });
 
   it('uses the package manager that the project names', () => {
-    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-      packageManager: string;
-    };
+    const { config } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { config: { pnpm: string } };
     for (const name of [...SERVICES, 'web']) {
       expect(readFileSync(join(root, `services/${name}/Dockerfile`), 'utf8')).toContain(
-        `npm install --global ${packageManager}`,
+        `npm install --global ${config.pnpm}`,
       );
     }
   });

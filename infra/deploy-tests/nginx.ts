@@ -26,6 +26,8 @@ export async function startNginx(
     if (!text.includes(from)) throw new Error(`${name}.conf does not have "${from}"`);
     text = text.replaceAll(from, to);
   }
+  // a child's output is a socket here, which nginx cannot open by name
+  text = text.replaceAll('/dev/stdout', join(folder, 'access.log'));
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, text);
   const test = runTool('nginx', ['-t', '-c', file]);

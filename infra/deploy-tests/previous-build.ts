@@ -34,11 +34,9 @@ export function buildPrevious(): PreviousBuild {
     git('worktree', 'prune');
   };
   try {
-    const { packageManager } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-      packageManager: string;
-    };
+    const { config } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { config: { pnpm: string } };
     const filters = ['api', 'gateway', 'receipts'].flatMap((name) => ['--filter', `@confab/${name}...`]);
-    run(folder, 'npx', ['-y', packageManager, 'install', '--frozen-lockfile', '--filter', 'confab', ...filters]);
+    run(folder, 'npx', ['-y', config.pnpm, 'install', '--frozen-lockfile', '--filter', 'confab', ...filters]);
     run(folder, process.execPath, ['infra/docker/build.mjs']);
   } catch (error) {
     remove();
