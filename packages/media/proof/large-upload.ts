@@ -54,7 +54,7 @@ async function measure(url: string, pid: number, sizeMiB: number): Promise<Large
   const call = async (method: string, path: string, body?: object) => {
     const headers = { authorization, ...(body && { 'content-type': 'application/json' }) };
     const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
-    const { data } = (await response.json()) as { data: Record<string, never> };
+    const { data } = (await response.json()) as { data: Answer };
     if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}`);
     return data;
   };
@@ -81,7 +81,14 @@ async function measure(url: string, pid: number, sizeMiB: number): Promise<Large
   };
 }
 
-type Call = (method: string, path: string, body?: object) => Promise<Record<string, never>>;
+/** Of the fields of several replies, those that are needed here. */
+interface Answer {
+  _id: string;
+  mediaId: string;
+  uploadUrl: string;
+  media: { url: string }[];
+}
+type Call = (method: string, path: string, body?: object) => Promise<Answer>;
 
 /** Uploads a ZIP of that size and sends it. @returns its link */
 async function transfer(call: Call, conversationId: string, size: number): Promise<string> {
@@ -103,7 +110,7 @@ async function transfer(call: Call, conversationId: string, size: number): Promi
   response.resume();
   if (response.statusCode !== 201) throw new Error(`the upload was answered with ${response.statusCode}`);
   const message = await call('POST', '/api/chat/message', { conversationId, media: [{ mediaId, type: 'file' }] });
-  return (message.media as { url: string }[])[0]?.url ?? '';
+  return message.media[0]?.url ?? '';
 }
 
 async function readAll(url: string, size: number): Promise<void> {
