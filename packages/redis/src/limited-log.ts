@@ -1,4 +1,4 @@
-import type { Log } from '@confab/chat';
+import type { Log, TraceLog } from '@confab/chat';
 
 /** Lines per second that the bus may write when everything fails at once. Source: FAULTS, "Redis wiped". */
 const LINES_PER_SECOND = 10;
@@ -35,4 +35,9 @@ export function sharedLimitedLog(log: Log): Log {
   const limited = shared.get(log) ?? limitedLog(log);
   shared.set(log, limited);
   return limited;
+}
+
+/** The same for the domain: what goes wrong with every message while the bus is away is told with the bus's own lines, within their limit. */
+export function limitedTraceLog(log: TraceLog): TraceLog {
+  return { ...sharedLimitedLog(log), debug: (fields, message) => log.debug(fields, message) };
 }

@@ -14,6 +14,7 @@ import {
 } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
 import { externalPolicyOf, type Media, type MediaVariables } from '@confab/media';
+import { limitedTraceLog } from '@confab/redis';
 import {
   addressGroup,
   createHealth,
@@ -178,7 +179,7 @@ function contextOf({ config, store, bus, logger, media, atStep }: ApiDependencie
     },
     clock,
     ids: { objectId: createObjectIds(), token: () => randomUUID() },
-    log: logger,
+    log: limitedTraceLog(logger),
     atStep,
     published: createPublishedMarks(store.messages, logger),
   };

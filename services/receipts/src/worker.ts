@@ -14,6 +14,7 @@ import {
   settleOffline,
 } from '@confab/chat';
 import type { Media } from '@confab/media';
+import { limitedTraceLog } from '@confab/redis';
 import type { Health, Logger, Tracer } from '@confab/service-kit';
 import { mediaWork } from './media-work.ts';
 import { type PeriodicTask, startPeriodicTask } from './periodic-task.ts';
@@ -108,7 +109,7 @@ function contextOf({ store, bus, media, logger }: ReceiptsDependencies): WorkerC
     store: { ...store, users },
     clock,
     ids: { token: () => randomUUID() },
-    log: logger,
+    log: limitedTraceLog(logger),
     contacts: createContactBook(users),
   };
 }
