@@ -138,6 +138,15 @@ describe('what the chart lets a deployment choose', () => {
     );
   });
 
+  it('gives each service the secrets that it needs, and no other', () => {
+    const secrets = ofKind(renderChart(), 'Deployment').map(({ spec }) =>
+      (spec.template.spec.containers[0].envFrom ?? []).map(
+        (from: { secretRef: { name: string } }) => from.secretRef.name,
+      ),
+    );
+    expect(secrets).toEqual([['confab-jwt'], ['confab-jwt'], [], []]);
+  });
+
   it('gives the gateway no way to MongoDB', () => {
     expect(variable(renderChart(), 'gateway', 'MONGODB_URL')).toBeUndefined();
   });

@@ -32,7 +32,7 @@ app.kubernetes.io/part-of: confab
 - { name: TRUST_PROXY, value: {{ .Values.trustProxy | quote }} }
 {{- end }}
 
-{{/* A deployment of one of our services. root, name, port, values, env (text), envFrom (name of a secret, or empty) */}}
+{{/* A deployment of one of our services. root, name, port, values, env (text), envFrom (names of secrets) */}}
 {{- define "confab.deployment" -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -68,7 +68,10 @@ spec:
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           ports: [{ name: http, containerPort: {{ .port }} }]
           {{- with .envFrom }}
-          envFrom: [{ secretRef: { name: {{ . }} } }]
+          envFrom:
+            {{- range . }}
+            - secretRef: { name: {{ . }} }
+            {{- end }}
           {{- end }}
           {{- if .env }}
           env:
