@@ -28,7 +28,8 @@ function agentFor(from: string): Agent {
 }
 
 /** One HTTP request as an attacker makes it: any bytes, any address of this machine. It never throws. */
-export function ask({ method = 'GET', url, headers = {}, body, from = '127.0.0.1' }: Ask): Promise<Answer> {
+export function ask(again: Ask): Promise<Answer> {
+  const { method = 'GET', url, headers = {}, body, from = '127.0.0.1' } = again;
   const startedAt = performance.now();
   return new Promise((resolve) => {
     const end = (status: number, text: string, received: Answer['headers'] = {}) =>
@@ -41,7 +42,11 @@ export function ask({ method = 'GET', url, headers = {}, body, from = '127.0.0.1
       timeout: DEADLINE_MS,
     });
     call.on('timeout', () => call.destroy(new Error('no answer in time')));
-    call.on('error', (error) => end(0, error.message));
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      // A kept connection that the server closed just then: every client asks again on a new one.
+      if (call.reusedSocket && error.code === 'ECONNRESET') return resolve(ask(again));
+      end(0, error.message);
+    });
     call.on('response', (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

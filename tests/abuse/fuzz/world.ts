@@ -95,9 +95,14 @@ export function watch(device: Device, userId: string, ledger: MembershipLedger):
   device.socket.offAny();
   device.socket.onAny((event: string, payload: unknown) => {
     const named = conversationIn(payload);
-    if (named) ledger.named.push({ at: performance.now(), userId, conversationId: named, event });
+    if (named && !isOwnChange(event, payload, userId))
+      ledger.named.push({ at: performance.now(), userId, conversationId: named, event });
   });
 }
+
+/** Who is removed is told so, and that is the last that they are told. */
+const isOwnChange = (event: string, payload: unknown, userId: string): boolean =>
+  event === 'conversation:updated' && (payload as { userIds?: string[] }).userIds?.includes(userId) === true;
 
 function conversationIn(payload: unknown): string | undefined {
   const { conversationId, message } = (payload ?? {}) as {
