@@ -14,6 +14,12 @@ interface Range {
   end: number;
 }
 
+/** A range, and one of its lines: where that line is later, the range is too. */
+interface HeldRange extends Range {
+  key?: string | undefined;
+  at: number;
+}
+
 /** The line whose place on the screen is kept, and how far it is below the upper edge. */
 interface Anchor {
   key: string;
@@ -56,12 +62,19 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
   const anchor = useRef<Anchor | undefined>(undefined);
   // Where the scroller was when the anchor was taken.
   const knownTop = useRef(0);
-  const [range, setRange] = useState<Range>(() => ({ start: Math.max(0, items.length - 30), end: items.length }));
+  const [range, setRange] = useState<HeldRange>(() => ({
+    start: Math.max(0, items.length - 30),
+    end: items.length,
+    at: 0,
+  }));
   const [atEnd, setAtEnd] = useState(true);
   const [, redraw] = useState(0);
 
   layout.setItems(items);
-  const shown: Range = { start: Math.min(range.start, items.length), end: Math.min(range.end, items.length) };
+  // With lines added above, the same lines have other numbers: without this all of them would be taken away and made anew.
+  const shift = range.key === undefined ? 0 : (layout.indexOf(range.key) ?? range.at) - range.at;
+  const clamp = (index: number) => Math.max(0, Math.min(index + shift, items.length));
+  const shown: Range = { start: clamp(range.start), end: clamp(range.end) };
 
   /** The lines within `ahead` pixels of what can be seen. */
   const near = useCallback(
@@ -74,10 +87,13 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
   );
 
   /** The range that the scroller's place asks for. */
-  const wanted = useCallback((): Range => {
+  const wanted = useCallback((): HeldRange => {
     const { start, end } = near(AHEAD);
-    return { start: Math.floor(start / STEP) * STEP, end: Math.ceil(end / STEP) * STEP };
-  }, [near]);
+    let at = start;
+    while (at < end && !holds(layout.items[at] as T)) at += 1;
+    const key = layout.items[at]?.key;
+    return { start: Math.floor(start / STEP) * STEP, end: Math.ceil(end / STEP) * STEP, key, at };
+  }, [near, layout, holds]);
 
   /** The lowest line that holds and is wholly visible: what is above it may change without moving it. */
   const findAnchor = useCallback((): Anchor | undefined => {
@@ -111,13 +127,13 @@ export function useVirtualRows<T extends LayoutItem>(options: VirtualRowsOptions
     const top = layout.at(element.scrollTop);
     const bottom = layout.at(element.scrollTop + element.clientHeight);
     const update = () => {
-      setRange((now) => (now.start === next.start && now.end === next.end ? now : next));
+      setRange((now) => (now.start + shift === next.start && now.end + shift === next.end ? now : next));
       note();
     };
     // Past what is rendered: without waiting for React's turn the next frame would be blank there.
-    if (top < range.start || bottom >= range.end) flushSync(update);
+    if (top < shown.start || bottom >= shown.end) flushSync(update);
     else update();
-  }, [layout, findAnchor, wanted, note, range]);
+  }, [layout, findAnchor, wanted, note, shift, shown.start, shown.end]);
 
   /** The person may have scrolled since the last scroll event, which comes once a frame: what they did is not undone. */
   const catchUp = useCallback(() => {
