@@ -38,6 +38,7 @@ import { createObjectIds } from './object-ids.ts';
 import { authentication } from './plugins/authentication.ts';
 import { bodyDeadline } from './plugins/body-deadline.ts';
 import { docs } from './plugins/docs.ts';
+import { draining } from './plugins/draining.ts';
 import { failures, notFound, sendFailure, toChatError } from './plugins/failures.ts';
 import { localMedia } from './plugins/local-media.ts';
 import { measures } from './plugins/measures.ts';
@@ -106,6 +107,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   const app = newFastify(deps);
 
   await app.register(failures);
+  await app.register(draining);
   await app.register(measures, { registry: metrics, lag, tracer: deps.tracer });
   await app.register(bodyDeadline, { deadlineMs: BODY_DEADLINE_MS });
   await app.register(validation);
