@@ -6,7 +6,7 @@ import fp from 'fastify-plugin';
 /** Refuses work that would only wait: with a reason and a time to come back, before anything of it is queued. */
 export const overload = fp(async (app: FastifyInstance, options: { maxInFlight: number; lag: LagProbe }) => {
   let inFlight = 0;
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.operations) return;
     if (inFlight >= options.maxInFlight || options.lag.overloaded())
       throw new ChatError('OVERLOADED', { retryAfter: 1 });
@@ -16,8 +16,8 @@ export const overload = fp(async (app: FastifyInstance, options: { maxInFlight: 
       if (counted) inFlight--;
       counted = false;
     };
-    // `close` comes for answered and for abandoned requests alike
-    request.raw.socket.destroyed ? leave() : request.raw.once('close', leave);
+    // Of the reply: that of a request comes as soon as its body is read. It comes for answered and for abandoned requests alike.
+    reply.raw.destroyed ? leave() : reply.raw.once('close', leave);
   });
 });
 
