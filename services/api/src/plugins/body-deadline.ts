@@ -10,7 +10,7 @@ export const bodyDeadline = fp(async (app: FastifyInstance, { deadlineMs }: { de
     if (request.routeOptions.config.streams) return;
     const { raw } = request;
     const timer = setTimeout(() => {
-      if (!raw.readableEnded) raw.socket.destroy();
+      if (!raw.readableEnded) raw.destroy();
     }, deadlineMs);
     timer.unref();
     raw.once('end', () => clearTimeout(timer));

@@ -19,11 +19,15 @@ interface MeasuresOptions {
 /** Seconds. Source: the bar of a send is 100 ms at p99; from there on it is a matter of how bad. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Measures every route of the contracts, and makes each request a span where traces are on. */
+/** Measures every route of the contracts, and makes each request a span where traces are on, and names its trace id to the caller. */
 export const measures = fp(async (app: FastifyInstance, { registry, lag, tracer }: MeasuresOptions) => {
   const metrics = createApiMetrics(registry, lag);
   app.decorateRequest('outcome', 'ok');
 
+  // By which the caller finds the request in the logs.
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-trace-id', request.id);
+  });
   app.addHook('preSerialization', async (request, _reply, payload) => {
     const { error, data } = (payload ?? {}) as { error?: { code?: string }; data?: unknown };
     if (error?.code) request.outcome = error.code;

@@ -22,6 +22,8 @@ export const validation = fp(async (app: FastifyInstance) => {
       return { error: new ChatError('VALIDATION_FAILED', describeFailure(validator, input)) };
     };
   });
+  // JSON is all that is read; text would be taken for a body that is no object.
+  app.removeContentTypeParser('text/plain');
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
 });
 
