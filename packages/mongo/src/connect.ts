@@ -13,7 +13,7 @@ export interface MongoOptions {
   database: string;
   /** Connections at most. Source: one api process does not gain beyond 50 on the servers measured. */
   poolSize?: number;
-  /** Milliseconds to wait for an answer, a connection or a server. Below the 5 s in which a send must be answered. */
+  /** Milliseconds to wait for a connection or a server, and then for an answer, together. Source: a send must be answered within 5 s. */
   timeoutMs?: number;
 }
 
@@ -24,21 +24,43 @@ export interface MongoStore extends ChatStore {
   close(): Promise<void>;
 }
 
+/** Milliseconds that the creation of one index may take: on a large collection much longer than any query. */
+const INDEX_BUILD_MS = 600_000;
+
+/** By a connection of its own, which waits longer. */
+async function prepareIndexes({ url, database }: MongoOptions, timeoutMs: number): Promise<void> {
+  const client = new MongoClient(url, {
+    maxPoolSize: 1,
+    socketTimeoutMS: INDEX_BUILD_MS,
+    serverSelectionTimeoutMS: timeoutMs,
+    connectTimeoutMS: timeoutMs,
+    retryWrites: false,
+    appName: 'confab-indexes',
+  });
+  try {
+    await ensureIndexes(collectionsOf(client.db(database)));
+  } finally {
+    await client.close();
+  }
+}
+
 /**
  * Connects, creates missing indexes and returns the repositories.
  * @throws if the server cannot be reached within `timeoutMs`
  */
 export async function connectMongo(options: MongoOptions): Promise<MongoStore> {
-  const timeoutMs = options.timeoutMs ?? 4_000;
+  const timeoutMs = options.timeoutMs ?? 4_800;
   const client = new MongoClient(options.url, {
     maxPoolSize: options.poolSize ?? 50,
-    // A queue for connections is overload: better told after half the time than waited for.
-    waitQueueTimeoutMS: timeoutMs / 2,
-    socketTimeoutMS: timeoutMs,
-    serverSelectionTimeoutMS: timeoutMs / 2,
-    connectTimeoutMS: timeoutMs / 2,
+    // A queue for connections is overload: better told early than waited for.
+    waitQueueTimeoutMS: timeoutMs * 0.4,
+    socketTimeoutMS: timeoutMs * 0.6,
+    serverSelectionTimeoutMS: timeoutMs * 0.4,
+    connectTimeoutMS: timeoutMs * 0.4,
     // Not every compatible server has them, and every write of ours is made so that it can be repeated (see message-repository).
     retryWrites: false,
+    // The same time once more would be too late: the caller is told, and tries again.
+    retryReads: false,
     writeConcern: { w: 'majority' },
     ignoreUndefined: true,
     appName: 'confab',
@@ -47,7 +69,7 @@ export async function connectMongo(options: MongoOptions): Promise<MongoStore> {
   const collections = collectionsOf(db);
   try {
     await client.connect();
-    await ensureIndexes(collections);
+    await prepareIndexes(options, timeoutMs);
   } catch (error) {
     await client.close();
     throw error;

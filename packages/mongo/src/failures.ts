@@ -30,8 +30,15 @@ const NO_ANSWER = new Set([
 export const isDuplicateKey = (error: unknown): boolean =>
   error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 
+/** What the operating system says of a connection that broke: the driver passes some of it on as it is. */
+const BROKEN_CONNECTION = new Set(['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND']);
+
+const isBrokenConnection = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && 'code' in error && BROKEN_CONNECTION.has(String(error.code));
+
 /** No answer came, so the write may have happened. */
-export const isUnknownResult = (error: unknown): boolean => error instanceof MongoError && NO_ANSWER.has(error.name);
+export const isUnknownResult = (error: unknown): boolean =>
+  (error instanceof MongoError && NO_ANSWER.has(error.name)) || isBrokenConnection(error);
 
 /**
  * The server gave this write up for the sake of another one: it did not happen, and may simply be repeated. Servers on PostgreSQL say so in
