@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// No `module`: those are builds for bundlers, which Node cannot load.
-const conditions = ['confab-source', 'node', 'import', 'default'];
+// No `module`: those are builds for bundlers, which Node cannot load. No `import`: it holds for imports by itself, and here it would hold
+// for `require` too, which then gets the wrong build of packages that have two.
+const conditions = ['confab-source', 'node', 'default'];
 
 export default defineConfig({
   resolve: { conditions },
