@@ -7,10 +7,14 @@ import path from 'node:path';
 const REQUIREMENTS = {
   redis: {
     there: () => Boolean(process.env.REDIS_URL) || onPath('redis-server') || dockerRuns(),
-    debian: 'redis-server',
+    debian: ['redis-server'],
   },
-  chromium: { there: () => existsSync(process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'), debian: 'chromium' },
-  nginx: { there: () => onPath('nginx') || existsSync('/usr/sbin/nginx'), debian: 'nginx' },
+  chromium: { there: () => existsSync(process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'), debian: ['chromium'] },
+  nginx: { there: () => onPath('nginx') || existsSync('/usr/sbin/nginx'), debian: ['nginx'] },
+  ceph: {
+    there: () => ['radosgw', 'ceph-mon', 'ceph-osd'].every(onPath),
+    debian: ['radosgw', 'ceph-mon', 'ceph-osd'],
+  },
 };
 
 /**
@@ -19,14 +23,19 @@ const REQUIREMENTS = {
  */
 export function provide(names) {
   const missing = names.filter((name) => !REQUIREMENTS[name].there());
-  if (missing.length > 0 && canInstall()) install(missing.map((name) => REQUIREMENTS[name].debian));
+  if (missing.length > 0 && canInstall()) install(missing.flatMap((name) => REQUIREMENTS[name].debian));
   return names
     .filter((name) => !REQUIREMENTS[name].there())
     .map((name) => ({ name, advice: advice(REQUIREMENTS[name].debian) }));
 }
 
-const advice = (debian) =>
-  `install ${debian} (Debian and Ubuntu: apt-get install ${debian}; macOS: brew install ${debian === 'redis-server' ? 'redis' : debian})`;
+/** Packages that Homebrew calls otherwise. */
+const HOMEBREW = { 'redis-server': 'redis' };
+
+function advice(debian) {
+  const homebrew = debian.map((name) => HOMEBREW[name] ?? name).join(' ');
+  return `Debian and Ubuntu: apt-get install ${debian.join(' ')}; macOS: brew install ${homebrew}`;
+}
 
 function onPath(program) {
   return (process.env.PATH ?? '').split(path.delimiter).some((folder) => {

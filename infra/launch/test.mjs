@@ -20,6 +20,12 @@ const SUITES = [
 /** Suites that run only by name: they repeat others in another environment, or take long. */
 const EXTRA_SUITES = [
   {
+    name: 'uploads on an S3-compatible server',
+    key: 's3',
+    needs: ['redis', 'ceph'],
+    args: ['--config', 'tests/s3/vitest.config.ts'],
+  },
+  {
     name: 'deployment tests',
     key: 'deploy',
     needs: ['redis', 'nginx'],
@@ -29,7 +35,7 @@ const EXTRA_SUITES = [
     name: 'end-to-end tests and conformance on the server of MONGODB_URL',
     key: 'second-store',
     needs: ['redis'],
-    args: ['tests/e2e', 'packages/mongo', 'packages/embedded-mongo/conformance'],
+    args: ['tests/e2e', 'packages/mongo', 'packages/embedded-mongo'],
   },
 ];
 

@@ -1,6 +1,6 @@
 import { startS3 } from '@confab/testkit';
-import { describeMedia, type MediaSystem } from './media.suite.ts';
-import { startSplit } from './system.ts';
+import { describeMedia, type MediaSystem } from '../e2e/media.suite.ts';
+import { startSplit } from '../e2e/system.ts';
 
 const BUCKET = 'confab-media';
 
