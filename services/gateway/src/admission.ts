@@ -63,6 +63,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 
   return (request, response, next) => {
+    // No browser is to guess what an answer is.
+    if (!request.headers.upgrade) response.setHeader('x-content-type-options', 'nosniff');
     const refusal = refusalOf(request);
     if (!refusal) {
       options.carriers.note(request, response);

@@ -196,12 +196,15 @@ function tracedEvents(events: BusEvents, tracer: Tracer | undefined): BusEvents 
 /** An instance is `<gatewayId>.<incarnation>`. */
 const gatewayIdOf = (instance: string) => instance.slice(0, instance.lastIndexOf('.'));
 
+/** Milliseconds between two looks at how long requests take to be sent; Node's own 30 s would make the limits that much longer. */
+const CHECK_MS = 1_000;
+
 function createHttpServer(operations: Operations): HttpServer {
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: CHECK_MS }, (request, response) => {
     if (!operations.handle(request, response)) response.writeHead(404).end();
   });
   // A request has to be sent in this time; waiting polls do not count, they are sent already.
-  server.headersTimeout = 10_000;
+  server.headersTimeout = 5_000;
   server.requestTimeout = 20_000;
   // Longer than load balancers keep idle connections (60 s), so that it is never us who close one in use.
   server.keepAliveTimeout = 65_000;

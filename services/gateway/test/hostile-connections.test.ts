@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { eventually } from '@confab/testkit';
 import {
   clientFrame,
@@ -50,6 +51,27 @@ describe('before authentication', () => {
     await once(socket, 'close');
     expect(performance.now() - startedAt).toBeGreaterThan(1_500);
     expect(performance.now() - startedAt).toBeLessThan(3_500);
+  });
+
+  it('cuts whoever does not finish the first request within 5 s', async () => {
+    test = await startGateway();
+    const socket = connect(test.gateway.port, '127.0.0.1');
+    socket.on('error', () => {});
+    const startedAt = performance.now();
+    const drip = setInterval(() => socket.write('x'), 500);
+    socket.write('GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    socket.resume();
+    await once(socket, 'close');
+    clearInterval(drip);
+    expect(performance.now() - startedAt).toBeLessThan(9_000);
+  });
+
+  it('tells browsers not to guess what an answer is', async () => {
+    test = await startGateway();
+    for (const headers of [{}, { origin: 'http://evil.example' }]) {
+      const answer = await fetch(`${test.url}/socket.io/?EIO=4&transport=polling`, { headers });
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    }
   });
 
   it('cuts a client whose socket said goodbye and that stays', async () => {
