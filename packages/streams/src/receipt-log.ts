@@ -1,6 +1,6 @@
 import type { ReceiptLog } from '@confab/chat';
 import type { ReceiptEvent } from '@confab/contracts';
-import type { RedisConnection } from '@confab/redis';
+import { loadScript, type RedisConnection, runScript } from '@confab/redis';
 import { DEFAULT_PARTITIONS, partitionOf } from './partition.ts';
 
 /**
@@ -9,6 +9,8 @@ import { DEFAULT_PARTITIONS, partitionOf } from './partition.ts';
  * they said is made good by the next receipt of the conversation, since watermarks only rise.
  */
 export const DEFAULT_RECEIPTS_LENGTH = 200_000;
+
+const appendReceipts = loadScript(new URL('./lua/append-receipts.lua', import.meta.url));
 
 export interface ReceiptLogOptions {
   partitions?: number;
@@ -30,13 +32,18 @@ export class RedisReceiptLog implements ReceiptLog {
   /** @throws ChatError UNAVAILABLE if not all of them were taken in time; those that were may come twice after a retry */
   async append(events: ReceiptEvent[]): Promise<void> {
     if (events.length === 0) return;
-    await this.#connection.run((client) =>
-      Promise.all(
-        events.map((event) => {
-          const key = this.#connection.keys.receipts(this.#partitionOf(event));
-          return client.xadd(key, 'MAXLEN', '~', this.#length, '*', 'e', JSON.stringify(event));
-        }),
-      ),
+    // One command per partition: a command of its own for every receipt was a third of what a pushed message cost a gateway.
+    const partitions = Map.groupBy(events, (event) => this.#partitionOf(event));
+    await Promise.all(
+      [...partitions].map(([partition, ofPartition]) => {
+        const receipts = ofPartition.map((event) => JSON.stringify(event));
+        return runScript(
+          this.#connection,
+          appendReceipts,
+          [this.#connection.keys.receipts(partition)],
+          [this.#length, ...receipts],
+        );
+      }),
     );
   }
 

@@ -24,6 +24,19 @@ class Encoder extends JsonEncoder {
   }
 }
 
+/** Names that Socket.IO keeps for itself: clients would take such an event for something else. */
+const RESERVED = new Set(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener']);
+
+/**
+ * The packet of an event of the main namespace, as it goes to connections.
+ * @param payload JSON text
+ * @throws Error if Socket.IO reserves the name
+ */
+export function encodeEvent(event: string, payload: string): string {
+  if (RESERVED.has(event)) throw new Error(`"${event}" is a reserved event name`);
+  return `${PacketType.EVENT}[${JSON.stringify(event)},${payload}]`;
+}
+
 /** No event has binary content; what a client attaches all the same is refused by the schema, and bounded until then. */
 const MAX_ATTACHMENTS = 2;
 

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Server as HttpServer } from 'node:http';
 import { limits } from '@confab/contracts';
 import { Server } from 'socket.io';
-import { type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws';
+import type { ServerOptions as WebSocketOptions } from 'ws';
+import { BatchingWebSocketServer } from './batching-websocket.ts';
 import type { GatewaySettings } from './config.ts';
 import type { ConnectionRules } from './connection-rules.ts';
 import { rawJsonParser } from './raw-json-parser.ts';
@@ -11,7 +12,7 @@ import type { GatewayServer } from './session.ts';
 /** Fragments of one message and chunks held of one frame. Source: browsers send a 256 KB message in at most 4 fragments. */
 const FRAGMENT_BOUNDS = { maxFragments: 256, maxBufferedChunks: 4_096 };
 
-class BoundedWebSocketServer extends WebSocketServer {
+class BoundedWebSocketServer extends BatchingWebSocketServer {
   constructor(options: WebSocketOptions) {
     super({ ...options, ...FRAGMENT_BOUNDS });
   }

@@ -23,7 +23,7 @@ async function backlog(side: PushSide, plan: BacklogPlan): Promise<Measurement> 
   const whole = await observe({}, async () => {
     for (let round = 0; round < plan.rounds; round++) {
       const expected = side.arrivals.count + deliveries(plan);
-      await whileStopped(side, () => publishAll(side, plan.messages));
+      await whileStopped(side, () => publishAll(side, plan.messages, AT_ONCE[plan.pattern]));
       const run = await observe({ process: side.pid }, () => {
         side.signal('SIGCONT');
         return side.arrivals.reach(expected, DEADLINE_MS);
@@ -34,12 +34,12 @@ async function backlog(side: PushSide, plan: BacklogPlan): Promise<Measurement> 
   return { ...whole, cpu, lateMs: 0, value: (deliveries(plan) * plan.rounds) / totalCpu(cpu) };
 }
 
-/** Messages on their way to Redis at the same time: more of them would wait longer than a command may take. */
-const AT_ONCE = 400;
+/** Messages on their way to Redis at the same time (each looks up all of its recipients): more would wait longer than a command may take. */
+const AT_ONCE = { single: 400, broadcast: 20 };
 
-async function publishAll(side: PushSide, messages: number): Promise<void> {
-  for (let from = 0; from < messages; from += AT_ONCE) {
-    const size = Math.min(AT_ONCE, messages - from);
+async function publishAll(side: PushSide, messages: number, atOnce: number): Promise<void> {
+  for (let from = 0; from < messages; from += atOnce) {
+    const size = Math.min(atOnce, messages - from);
     await Promise.all(Array.from({ length: size }, (_, i) => side.publish(from + i)));
   }
 }
