@@ -24,8 +24,12 @@ async function run({ rig, seed, say }: Trial, calls: number, events: number) {
   const world = await createFuzzWorld(rig);
   const life = startLife(world, seed);
   const startedAt = performance.now();
-  const [rest, sockets] = await Promise.all([fuzzRest(world, calls, seed), fuzzSockets(world, events, seed)]);
+  const [restRun, socketRun] = await Promise.allSettled([
+    fuzzRest(world, calls, seed),
+    fuzzSockets(world, events, seed),
+  ]);
   const changes = await life.stop();
+  const [rest, sockets] = [settledValue(restRun), settledValue(socketRun)];
   say(`REST: ${rest.summary}`);
   say(`sockets: ${sockets.answers.summary}`);
   await sleep(IN_FLIGHT_MS * 2);
@@ -47,6 +51,12 @@ async function run({ rig, seed, say }: Trial, calls: number, events: number) {
     figure: findings.problems.length === 0 ? figure : figure.replace('0 of 500, ', ''),
     problems: findings.problems,
   };
+}
+
+/** Both have ended before either's failure ends the row. */
+function settledValue<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
 }
 
 /** After all of it, what no fuzzer was ever in is closed to all of them. */

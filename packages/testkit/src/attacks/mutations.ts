@@ -184,7 +184,9 @@ interface Change {
   key: string;
 }
 
-function applyChange(root: unknown, { at, what, value, key }: Change): unknown {
+function applyChange(root: unknown, { at, what, value: given, key }: Change): unknown {
+  // A copy: the same value may be put into itself else, and into later samples.
+  const value = structuredClone(given);
   const places = containersIn(root);
   const place = places[at % Math.max(1, places.length)];
   if (!place) return value;
