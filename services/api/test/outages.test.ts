@@ -16,7 +16,7 @@ function gateAt(step: Step) {
       reached++;
       await gate.promise;
     },
-    reached: (count: number) => eventually(() => expect(reached).toBe(count)),
+    reached: (count: number) => eventually(() => expect(reached).toBe(count), 15_000),
     release: gate.resolve,
   };
 }
@@ -28,12 +28,20 @@ const post = (url: string, body: object) =>
     body: JSON.stringify(body),
   });
 
+/** As a client does it: tried again where the api refuses for a moment, because this machine is busy. */
+const postUntilTaken = (url: string, body: object) =>
+  eventually(async () => {
+    const reply = await post(url, body);
+    if (reply.status === 503) throw new Error('refused as overloaded');
+    return reply;
+  }, 15_000);
+
 test('a shutdown lets requests under way have their answer, and clears the outbox of what they published', async () => {
   const gate = gateAt('message-stored');
   const { api, store, open, listen } = await build({ deps: () => ({ atStep: gate.atStep }) });
   const conversationId = await open('alice', 'bob');
   const url = await listen();
-  const sends = [1, 2, 3].map((n) => post(url, { conversationId, text: `message ${n}` }));
+  const sends = [1, 2, 3].map((n) => postUntilTaken(url, { conversationId, text: `message ${n}` }));
   await gate.reached(3);
   const closed = api.close();
   await eventually(() => expect(fetch(`${url}/healthz`)).rejects.toThrow());
@@ -49,7 +57,7 @@ test('more than it may work on at once is refused as overloaded, while operators
   const { api, open, listen } = await build({ env: { MAX_IN_FLIGHT: '2' }, deps: () => ({ atStep: gate.atStep }) });
   const conversationId = await open('alice', 'bob');
   const url = await listen();
-  const running = [post(url, { conversationId, text: 'one' }), post(url, { conversationId, text: 'two' })];
+  const running = ['one', 'two'].map((text) => postUntilTaken(url, { conversationId, text }));
   await gate.reached(2);
   const refused = await post(url, { conversationId, text: 'three' });
   expect(refused.status).toBe(503);
