@@ -25,3 +25,13 @@ it('does not take one long turn for an overload', async () => {
   await expect.poll(() => probe.maxMs(), { timeout: 5_000 }).toBeGreaterThan(200);
   expect(probe.overloaded()).toBe(false);
 });
+
+it('does not count what was before a reset', async () => {
+  probe = createLagProbe({ thresholdMs: 60, windowMs: 200 });
+  const busy = setInterval(() => block(150), 1);
+  await expect.poll(() => probe.overloaded(), { timeout: 5_000 }).toBe(true);
+  clearInterval(busy);
+  probe.reset();
+  expect(probe.overloaded()).toBe(false);
+  expect(probe.maxMs()).toBe(0);
+});

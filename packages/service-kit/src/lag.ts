@@ -7,6 +7,8 @@ export interface LagProbe {
   maxMs(): number;
   /** New work is better refused (OVERLOADED): what is accepted now waits longer than callers do. */
   overloaded(): boolean;
+  /** Forgets what was measured: the start of a process, which blocks it for long, is no overload. */
+  reset(): void;
   close(): void;
 }
 
@@ -37,6 +39,11 @@ export function createLagProbe({ thresholdMs = THRESHOLD_MS, windowMs = 1_000 }:
     meanMs: () => window.mean,
     maxMs: () => window.max,
     overloaded: () => window.mean > thresholdMs,
+    reset() {
+      histogram.reset();
+      window = { mean: 0, max: 0 };
+      timer.refresh();
+    },
     close() {
       clearInterval(timer);
       histogram.disable();

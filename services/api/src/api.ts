@@ -133,6 +133,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   if (deps.media?.local) await app.register(localMedia, { local: deps.media.local, ctx });
   await deps.extend?.(app);
   await app.ready();
+  lag.reset();
 
   return {
     app,
