@@ -6,7 +6,7 @@ import { decodeInboxMeta, fieldsOf, type RawEntry } from './entry-codec.ts';
 /** Entries of one read. Source: 500 events of 1 kB are handled in about 10 ms, and other work gets its turn in between. */
 const BATCH = 500;
 /** Pause between two reads under load: a read then brings several entries instead of one, at a cost of this much latency. */
-const PAUSE_UNDER_LOAD_MS = 3;
+const PAUSE_UNDER_LOAD_MS = 6;
 /** Reads that follow each other faster than this are "under load". */
 const LOAD_GAP_MS = 5;
 /** Entry 1-1 opens the stream and is nobody's event: position 1 is entry 1-2. */

@@ -37,6 +37,20 @@ it('appends in order', async () => {
   expect(outbox.waiting).toBe(0);
 });
 
+it('appends the first at once, and those of the next moments together', async () => {
+  const { state, receipts } = bus();
+  outbox = createReceiptOutbox(receipts, log);
+  outbox.add(delivered(0));
+  expect(state.calls).toBe(1);
+  for (let n = 1; n <= 5; n++) {
+    outbox.add(delivered(n));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await outbox.flush(5_000);
+  expect(state.appended).toEqual(['d0', 'd1', 'd2', 'd3', 'd4', 'd5']);
+  expect(state.calls).toBeLessThan(6);
+});
+
 it('keeps what the bus does not take, and appends it when it is back', async () => {
   const { state, receipts } = bus();
   outbox = createReceiptOutbox(receipts, log);
