@@ -67,20 +67,18 @@ const knows = (clients: readonly StockClient[], members: readonly string[], mess
   messageId !== undefined &&
   clients.filter(({ userId }) => members.includes(userId)).every(({ known }) => known.has(messageId));
 
+/** Groups whose leavers are looked at: asking after all of them would load the apis, and measure that. */
+const WATCHED_GROUPS = 10;
+
 /** Waits until those who left (the first of each group) are shown as offline to a member of their group. */
 async function ghostsGone(rig: Rig, { groups }: Crowd): Promise<void> {
-  for (const { members } of groups) {
-    const [leaver, witness = ''] = members;
-    await eventually(
-      async () => {
-        const list = (await insist(rig.caller(witness), 'GET', '/api/chat/conversations')).data;
-        const shown = list[0].participants.find(({ _id }: { _id: string }) => _id === leaver);
-        return shown.isOnline === false;
-      },
-      40_000,
-      200,
-    );
-  }
+  const isGone = async ([leaver, witness = '']: readonly string[]) => {
+    const list = (await insist(rig.caller(witness), 'GET', '/api/chat/conversations')).data;
+    return list[0].participants.find(({ _id }: { _id: string }) => _id === leaver).isOnline === false;
+  };
+  await Promise.all(
+    groups.slice(0, WATCHED_GROUPS).map(({ members }) => eventually(() => isGone(members), 40_000, 500)),
+  );
 }
 
 export const stampede: FaultRow = {
