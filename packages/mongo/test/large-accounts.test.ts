@@ -66,3 +66,18 @@ test('a reply that leaves conversations out says so, and the next one goes on', 
     expect(result.conversations.slice(0, 1)[0]?.conversationId).toBe(everyId[0]);
   }
 });
+
+test('a page that would name too many people ends early, and says so', async () => {
+  const people = Array.from({ length: limits.groupParticipants - 1 }, (_, i) => `member${i}`);
+  const now = new Date();
+  for (let i = 0; i < 22; i++) {
+    const participants = ['bob', ...people];
+    await chat.store.conversations.createGroup({ participants, name: null, ownerId: 'bob', now });
+  }
+  const first = await listConversations(chat.ctx, 'bob', {});
+  expect(first.conversations).toHaveLength(20);
+  const second = await listConversations(chat.ctx, 'bob', { before: first.nextCursor ?? '' });
+  expect(second.conversations).toHaveLength(2);
+  expect(second.nextCursor).toBeUndefined();
+  expect(new Set([...first.conversations, ...second.conversations].map((c) => c._id)).size).toBe(22);
+});
