@@ -22,7 +22,7 @@ export async function startNginx(
 ): Promise<RunningNginx> {
   const folder = mkdtempSync(join(tmpdir(), 'confab-nginx-'));
   let text = readFileSync(join(root, `infra/nginx/${name}.conf`), 'utf8');
-  for (const [from, to] of Object.entries({ ...replace, '/tmp/': `${folder}/` })) {
+  for (const [from, to] of Object.entries({ '/tmp/': `${folder}/`, ...replace })) {
     if (!text.includes(from)) throw new Error(`${name}.conf does not have "${from}"`);
     text = text.replaceAll(from, to);
   }
@@ -33,6 +33,9 @@ export async function startNginx(
   const test = runTool('nginx', ['-t', '-c', file]);
   if (test.status !== 0) throw new Error(test.stderr);
   const child = spawn('nginx', ['-c', file, '-g', 'daemon off;'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  // SIGTERM: its workers end with it, which they would not after SIGKILL
+  const end = () => void child.kill('SIGTERM');
+  process.once('exit', end);
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
     errors += chunk.toString();
@@ -50,6 +53,7 @@ export async function startNginx(
       const timer = setTimeout(() => child.kill('SIGTERM'), 2_000);
       await exited;
       clearTimeout(timer);
+      process.off('exit', end);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -32,19 +32,22 @@ const RECONNECTS = { yes: 'yes', 'new-token': 'with a new token', no: 'no' } as 
 
 /** The catalogue of errors and of disconnect codes, for people who write clients. */
 export function errorsDocument(): string {
-  const errors = Object.entries(errorCatalogue).map(
-    ([code, { status, retryable, message }]) =>
-      `| \`${code}\` | ${status} | ${retryable ? 'yes' : 'no'} | ${message} |`,
-  );
-  const ends = Object.entries(disconnectCatalogue).map(
-    ([code, { reconnect, message }]) => `| \`${code}\` | ${RECONNECTS[reconnect]} | ${message} |`,
-  );
-  return [
-    HEAD,
-    ['| code | status | again | meaning |', '|---|---|---|---|', ...errors].join('\n'),
-    '',
-    ENDS,
-    ['| code | reconnect | meaning |', '|---|---|---|', ...ends].join('\n'),
-    '',
-  ].join('\n');
+  const errors = Object.entries(errorCatalogue).map(([code, { status, retryable, message }]) => [
+    ...[`\`${code}\``, String(status), retryable ? 'yes' : 'no', message],
+  ]);
+  const ends = Object.entries(disconnectCatalogue).map(([code, { reconnect, message }]) => [
+    ...[`\`${code}\``, RECONNECTS[reconnect], message],
+  ]);
+  const tables = [
+    table(['code', 'status', 'again', 'meaning'], errors),
+    table(['code', 'reconnect', 'meaning'], ends),
+  ] as const;
+  return [HEAD, tables[0], '', ENDS, tables[1], ''].join('\n');
+}
+
+/** With columns of one width, as the formatter leaves it. */
+function table(head: string[], rows: string[][]): string {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
+  const line = (row: string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  return [head, widths.map((width) => '-'.repeat(width)), ...rows].map(line).join('\n');
 }
