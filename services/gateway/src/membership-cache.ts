@@ -25,6 +25,9 @@ export interface MembershipCacheOptions {
   refusalTtlMs?: number;
 }
 
+/** Members that change faster than they are asked for are believed as they are. */
+const MAX_TRIES = 3;
+
 /**
  * Who is in which conversation, for typing, joins and receipts. One fetch at a time per user and conversation. Whoever is not among
  * the cached members is asked for anew, since they may have been added meanwhile.
@@ -35,25 +38,29 @@ export function createMembershipCache(options: MembershipCacheOptions = {}): Mem
   const refusals = new LRUCache<string, true>({ max, ttl: refusalTtlMs });
   const flights = new Map<string, { conversationId: string; stale: boolean; result: Promise<ReadonlySet<string>> }>();
 
+  /** An answer that set out before the members changed is old news, and asked for again. */
+  const ask = async (key: string, flight: { conversationId: string; stale: boolean }, fetch: FetchMembership) => {
+    for (let tries = 1; ; tries++) {
+      flight.stale = false;
+      try {
+        const set = new Set((await fetch()).participants);
+        if (!flight.stale) members.set(flight.conversationId, set);
+        if (!flight.stale || tries === MAX_TRIES) return set;
+      } catch (error) {
+        const refused = error instanceof ChatError && error.code === 'NOT_FOUND';
+        if (refused && !flight.stale) refusals.set(key, true);
+        if (!refused || !flight.stale || tries === MAX_TRIES) throw error;
+      }
+    }
+  };
+
   const fly = (key: string, conversationId: string, fetch: FetchMembership) => {
-    const flight = {
-      conversationId,
-      stale: false,
-      result: fetch()
-        .then(({ participants }) => {
-          const set = new Set(participants);
-          // An answer that set out before the members changed must not outlive the news.
-          if (!flight.stale) members.set(conversationId, set);
-          return set;
-        })
-        .catch((error: unknown) => {
-          if (error instanceof ChatError && error.code === 'NOT_FOUND' && !flight.stale) refusals.set(key, true);
-          throw error;
-        })
-        .finally(() => flights.delete(key)),
-    };
+    const started = Promise.withResolvers<ReadonlySet<string>>();
+    const flight = { conversationId, stale: false, result: started.promise };
+    // Before it is asked: news may come at once.
     flights.set(key, flight);
-    return flight.result;
+    started.resolve(ask(key, flight, fetch).finally(() => flights.delete(key)));
+    return started.promise;
   };
 
   return {

@@ -53,12 +53,11 @@ export function createTyping(io: GatewayServer, signals: SignalPublisher, clock:
     },
     left,
     forget(conversationId, userIds) {
-      const typists = audiences.get(conversationId) ?? [];
-      for (const [socket, told] of typists) {
-        audiences.get(conversationId)?.set(
-          socket,
-          told.filter((userId) => !userIds.includes(userId)),
-        );
+      for (const [socket, told] of [...(audiences.get(conversationId) ?? [])]) {
+        const remaining = told.filter((userId) => !userIds.includes(userId));
+        audiences.get(conversationId)?.set(socket, remaining);
+        // From now on nothing that happens there need reach this gateway: who is gone types no more.
+        if (userIds.includes(socket.data.identity.userId)) left(socket, conversationId);
       }
     },
     gone(socket) {

@@ -30,3 +30,18 @@ it('who was removed while somebody typed is not told that they stopped', async (
   expect(toldBob).not.toContain('typing:stop');
   await api.close();
 });
+
+it('who is removed while they type has stopped typing, for those who remain', async () => {
+  const api = await startApiStandIn(['ann', 'bob', 'cat']);
+  test = await startGateway({ config: { API_URL: api.url } });
+  const [ann, bob] = [await test.connect(tokenOf('ann')), await test.connect(tokenOf('bob'))];
+  const started = next(bob, 'typing:start');
+  await emit(ann, 'typing:start', { conversationId: CONVERSATION });
+  await started;
+  const stopped = next(bob, 'typing:stop');
+  const change = { conversationId: CONVERSATION, userIds: ['ann'] };
+  const payload = JSON.stringify({ ...change, change: 'member-removed' });
+  await test.publish({ event: 'conversation:updated', payload, ...change }, ['ann', 'bob', 'cat']);
+  expect(await stopped).toEqual({ conversationId: CONVERSATION, userId: 'ann' });
+  await api.close();
+});
