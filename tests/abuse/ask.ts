@@ -19,6 +19,8 @@ export interface Answer {
 }
 
 const DEADLINE_MS = 15_000;
+/** What a connection that the server closed meanwhile fails with. */
+const CLOSED = new Set(['ECONNRESET', 'EPIPE']);
 const agents = new Map<string, Agent>();
 
 function agentFor(from: string): Agent {
@@ -44,7 +46,7 @@ export function ask(again: Ask): Promise<Answer> {
     call.on('timeout', () => call.destroy(new Error('no answer in time')));
     call.on('error', (error: NodeJS.ErrnoException) => {
       // A kept connection that the server closed just then: every client asks again on a new one.
-      if (call.reusedSocket && error.code === 'ECONNRESET') return resolve(ask(again));
+      if (call.reusedSocket && CLOSED.has(error.code ?? '')) return resolve(ask(again));
       end(0, error.message);
     });
     call.on('response', (response) => {
