@@ -45,11 +45,20 @@ export async function openAs(server: ChatServer, userId: string, options: Person
     },
     JSON.stringify({ token: server.token(userId) }),
   );
+  const seen: string[] = [];
+  page.on('response', (reply) => reply.status() >= 400 && seen.push(`${reply.status()} ${reply.url()}`));
+  page.on('requestfailed', (request) => seen.push(`${request.failure()?.errorText} ${request.url()}`));
+  page.on('websocket', (socket) => {
+    seen.push(`socket ${socket.url()}`);
+    socket.on('framereceived', ({ payload }) => seen.push(`< ${String(payload).slice(0, 120)}`));
+    socket.on('close', () => seen.push('socket closed'));
+  });
   await page.goto(server.url);
-  await page
-    .locator('.sidebar-state[data-state=live]')
-    .or(page.locator('.chat-page[data-shows=conversation]'))
-    .waitFor();
+  const ready = page.locator('.sidebar-state[data-state=live]').or(page.locator('.chat-page[data-shows=conversation]'));
+  await ready.waitFor().catch(async (error: Error) => {
+    const shown = await page.locator('body').textContent();
+    throw new Error(`${error.message}\nThe page of ${userId} shows: ${shown}\nIt saw:\n${seen.join('\n')}`);
+  });
   return person;
 }
 
