@@ -35,8 +35,9 @@ async function run({ rig, seed, say }: Trial, calls: number, events: number) {
   await sleep(IN_FLIGHT_MS * 2);
   for (const problem of [...rest.problems, ...sockets.answers.problems]) findings.check(false, problem);
   const violations = world.ledger.violations(IN_FLIGHT_MS);
-  for (const { event, conversationId, userId } of violations) {
-    findings.check(false, `${event} of ${conversationId} reached ${userId}, who was not in it`);
+  for (const named of violations) {
+    const { event, conversationId, userId } = named;
+    findings.check(false, `${event} of ${conversationId} reached ${userId}, who ${world.ledger.history(named)}`);
   }
   await strangersStayOut(world, findings);
   for (const person of [...world.fuzzers, ...world.owners]) person.leave();

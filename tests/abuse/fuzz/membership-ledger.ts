@@ -43,6 +43,15 @@ export class MembershipLedger {
     return this.named.filter(({ conversationId, userId, at }) => !this.wasIn(conversationId, userId, at, graceMs));
   }
 
+  /** What is known of the user in the conversation, for who looks into a violation. Milliseconds before and after `at`. */
+  history({ conversationId, userId, at }: Named): string {
+    const stays = this.#of(conversationId, userId);
+    if (stays.length === 0) return 'was never in it';
+    return stays
+      .map(({ from, to }) => `was in it from ${Math.round(from - at)} to ${Math.round(to - at)} ms`)
+      .join(', ');
+  }
+
   /** Conversations that the user was never in. */
   neverIn(userId: string, conversationIds: readonly string[]): string[] {
     return conversationIds.filter((id) => this.#of(id, userId).length === 0);

@@ -1,4 +1,4 @@
-import { type RouteContract, type RouteName, routes } from '@confab/contracts';
+import { limits, type RouteContract, type RouteName, routes } from '@confab/contracts';
 import { hostile, hostileText, type Known, samplesOf } from '@confab/testkit/attacks';
 import { createRandom, type Random } from '../../faults/random.ts';
 import { ask, codeOf } from '../ask.ts';
@@ -46,7 +46,12 @@ async function oneCall(world: FuzzWorld, supply: Supply, random: Random, answers
     },
     ...(made.body !== undefined && { body: made.body }),
   });
-  const code = answer.status < 300 && answer.status >= 200 ? 'ok' : codeOf(answer);
+  const code =
+    answer.status < 300 && answer.status >= 200
+      ? 'ok'
+      : tooLarge(answer.status, made.body)
+        ? 'cut as too large'
+        : codeOf(answer);
   noteMembership(world, name, answer.status, answer.text, since);
   // Whoever was let in while the call ran may have read what they were let into.
   const never = forbidden.filter((id) => world.ledger.neverIn(caller.id, [id]).length > 0);
@@ -57,6 +62,9 @@ async function oneCall(world: FuzzWorld, supply: Supply, random: Random, answers
     never,
   );
 }
+
+/** A body above the limit may be refused while it is still being sent: the connection ends then. */
+const tooLarge = (status: number, body = ''): boolean => status === 0 && Buffer.byteLength(body) > limits.bodyBytes;
 
 const pathOf = (path: string, { params, query }: MadeUp): string => {
   const filled = path.replace(/:(\w+)/g, (_, name: string) => encode(params[name] ?? ''));
