@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOnPath } from '@confab/testkit';
@@ -44,7 +44,9 @@ function binary(): string {
 
 /** Debian's Go libraries are found by GOPATH; nothing is fetched. */
 function buildRenderer(): string {
-  const binary = join(mkdtempSync(join(tmpdir(), 'confab-helm-')), 'helm-render');
+  const folder = mkdtempSync(join(tmpdir(), 'confab-helm-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const binary = join(folder, 'helm-render');
   const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' };
   const cwd = join(root, 'infra/deploy-tests/helm-render');
   const { status, stderr } = runTool('go', ['build', '-o', binary, 'main.go'], { cwd, env });
