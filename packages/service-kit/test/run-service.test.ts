@@ -13,7 +13,7 @@ function launch(mode: string) {
   child.stdout.on('data', (chunk) => {
     output += chunk;
   });
-  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  const exit = once(child, 'close').then(([code]) => code as number | null);
   return {
     child,
     exit,

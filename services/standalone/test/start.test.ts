@@ -26,7 +26,7 @@ function launch(env: Record<string, string>) {
   child.stderr.on('data', (chunk) => {
     err += chunk;
   });
-  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  const ended = once(child, 'close').then(([code]) => code as number | null);
   cleanups.push(async () => {
     child.kill('SIGTERM');
     await ended;
