@@ -36,6 +36,8 @@ export class StockClient implements Device {
   readonly ends: string[] = [];
   repeats = 0;
   doubled = 0;
+  /** Connections so far: a client whose gateway died may not have noticed yet, and still says that it is connected. */
+  connections = 0;
   readonly #options: StockClientOptions;
   readonly #seqs = new Map<string, Set<number>>();
   #catchingUp: Promise<void> | undefined;
@@ -51,7 +53,10 @@ export class StockClient implements Device {
       forceNew: true,
       reconnection: options.reconnect ?? true,
     });
-    this.socket.on('connect', () => this.#catchUp());
+    this.socket.on('connect', () => {
+      this.connections++;
+      this.#catchUp();
+    });
     this.socket.on('sync:required', () => this.#catchUp());
     this.socket.on('new:message', ({ message }: { message: WireMessage & { conversationId: string } }) => {
       if (this.known.has(message._id)) this.repeats++;

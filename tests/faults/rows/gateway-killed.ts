@@ -50,10 +50,9 @@ async function killOnce(trial: Trial, round: number) {
     // Said while nobody of them is connected: it must reach them after their return.
     const [group] = crowd.groups;
     const messageId = group && (await load.sendByRest(group.members[1] ?? '', group.id, 'while you were away'));
-    const back = eventually(
-      () => stayers.every(({ connected }) => connected) && knows(stayers, group?.members ?? [], messageId),
-      60_000,
-    ).then(() => performance.now() - killedAt);
+    const back = eventually(() => isBack(stayers) && knows(stayers, group?.members ?? [], messageId), 60_000).then(
+      () => performance.now() - killedAt,
+    );
     const gone = ghostsGone(rig, crowd).then(() => performance.now() - killedAt);
     const [backMs, goneMs] = await Promise.all([back, gone]);
     await eventually(() => missingDeliveries(load).length === 0, 20_000);
@@ -62,6 +61,9 @@ async function killOnce(trial: Trial, round: number) {
     crowd.close();
   }
 }
+
+const isBack = (clients: readonly StockClient[]): boolean =>
+  clients.every(({ connected, connections }) => connected && connections > 1);
 
 const knows = (clients: readonly StockClient[], members: readonly string[], messageId: string | undefined): boolean =>
   messageId !== undefined &&
@@ -102,7 +104,7 @@ export const stampede: FaultRow = {
       await victim.kill();
       const killedAt = performance.now();
       const during = commands.begin();
-      await eventually(() => crowd.clients.every(({ connected }) => connected), 90_000, 50);
+      await eventually(() => isBack(crowd.clients), 90_000, 50);
       const backMs = performance.now() - killedAt;
       const rate = during.perSecond();
       const problems: string[] = [];
