@@ -5,10 +5,12 @@ import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2';
 import { Ingress, NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { Service } from 'kubernetes-models/v1';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Manifest, renderChart } from './rendered-chart.ts';
+import { type Manifest, removeRenderer, renderChart } from './rendered-chart.ts';
 import { root } from './tools.ts';
+
+afterAll(removeRenderer);
 
 type Model = new (data: never) => { validate(): void };
 const models: Record<string, Model> = {

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { findOnPath } from '@confab/testkit';
 import { parseAllDocuments } from 'yaml';
 import { root, runTool } from './tools.ts';
@@ -36,6 +36,12 @@ export function renderChart(values: string[] = []): Manifest[] {
     .filter((manifest) => manifest !== null);
 }
 
+/** Removes what was built for rendering. */
+export function removeRenderer(): void {
+  if (renderer) rmSync(dirname(renderer), { recursive: true, force: true });
+  renderer = undefined;
+}
+
 /** Built once per process. */
 function binary(): string {
   renderer ??= buildRenderer();
@@ -45,7 +51,6 @@ function binary(): string {
 /** Debian's Go libraries are found by GOPATH; nothing is fetched. */
 function buildRenderer(): string {
   const folder = mkdtempSync(join(tmpdir(), 'confab-helm-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const binary = join(folder, 'helm-render');
   const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' };
   const cwd = join(root, 'infra/deploy-tests/helm-render');
