@@ -11,6 +11,17 @@ const REQUIREMENTS = {
   },
   chromium: { there: () => existsSync(process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'), debian: ['chromium'] },
   nginx: { there: () => onPath('nginx') || existsSync('/usr/sbin/nginx'), debian: ['nginx'] },
+  deployment: {
+    there: () =>
+      ['promtool', 'docker-compose', 'go'].every(onPath) && existsSync('/usr/share/gocode/src/sigs.k8s.io/yaml'),
+    debian: [
+      'prometheus',
+      'docker-compose',
+      'golang-go',
+      'golang-github-masterminds-sprig-dev',
+      'golang-k8s-sigs-yaml-dev',
+    ],
+  },
   ceph: {
     there: () => ['radosgw', 'ceph-mon', 'ceph-osd'].every(onPath),
     debian: ['radosgw', 'ceph-mon', 'ceph-osd'],

@@ -28,7 +28,7 @@ const EXTRA_SUITES = [
   {
     name: 'deployment tests',
     key: 'deploy',
-    needs: ['redis', 'nginx'],
+    needs: ['redis', 'nginx', 'deployment'],
     args: ['--config', 'infra/deploy-tests/vitest.config.ts'],
   },
   {
