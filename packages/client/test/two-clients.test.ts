@@ -93,7 +93,11 @@ test('unread counts stay live, and agree with the server', async () => {
   await Promise.all([live(cem), live(dua)]);
   const id = await cem.startConversation('dua');
   for (let n = 0; n < 5; n++) cem.send(id, { text: `note ${n}` });
-  await eventually(() => expect(dua.unread.get()).toBe(5), 10_000);
+  // The list knows how many there are before the messages themselves are there.
+  await eventually(() => {
+    expect(dua.unread.get()).toBe(5);
+    expect(dua.messages(id).get().messages).toHaveLength(5);
+  }, 10_000);
   const second = dua.messages(id).get().messages[1];
   dua.markRead(id, second?.id);
   expect(dua.unread.get()).toBe(3);
