@@ -66,7 +66,7 @@ async function runRow(run: RowRun): Promise<TableRow> {
     const { outcome, violations, note } = await within(minutesOf(args), injectAndCheck(run, times));
     const problems = [...outcome.problems, ...violations];
     if (problems.length > 0) keepProblems(run, problems);
-    const reduced = times < row.times.full ? ` of ${row.times.full}` : '';
+    const reduced = times < row.times.full ? ` (${times} of ${row.times.full} rounds)` : '';
     const figure = problems.length === 0 ? outcome.figure : `${outcome.figure}; ${shorten(problems)}`;
     return {
       ...about(row),
