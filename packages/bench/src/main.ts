@@ -3,6 +3,9 @@
 import { parseOptions } from './run/options.ts';
 import { runBenchmark } from './run/run-benchmark.ts';
 
+// What was started ends with this process by its exit handlers, which a signal alone does not run.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 try {
   const options = parseOptions(process.argv.slice(2));
   process.exitCode = (await runBenchmark(options, (text) => console.log(text))) ? 0 : 1;

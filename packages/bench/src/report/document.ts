@@ -18,7 +18,7 @@ store; a figure is the median of the ratios of the pairs. Single figures on a sh
 Pairs with more than 4% of the CPU stolen, or with a generator that was late, are measured again. CPU is read from \`/proc\`, per process.
 
 \`\`\`
-npm run bench                                   # everything; about half an hour
+npm run bench                                   # everything; about an hour on an idle machine of two processors
 npm run bench -- --only gateway,rest --quick    # a short look
 npm run bench -- --row gateway-backlog          # one row
 BENCH_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR" npm run bench -- --row rest-send    # with profiles of our processes

@@ -110,7 +110,7 @@ export const gatewayRows: Row[] = [
     goal: 0.6,
     better: 'higher',
     usesStore: false,
-    open: (env) => openBacklog(env, { users: 200, pattern: 'single', messages: 8_000, rounds: env.quick ? 1 : 6 }),
+    open: (env) => openBacklog(env, { users: 200, pattern: 'single', messages: 8_000, rounds: env.quick ? 1 : 3 }),
   },
   {
     id: 'gateway-offered',

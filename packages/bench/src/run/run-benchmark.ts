@@ -24,32 +24,33 @@ export async function runBenchmark(options: BenchOptions, print: (text: string) 
   const before = loadavg();
   const environment = await openEnvironment({ quick: options.quick, log: print });
   print(`store: ${environment.mongo.source}; load of the machine before: ${before.map((n) => n.toFixed(1)).join(' ')}`);
-  const results: RowResult[] = [];
-  const state = { versions: {} };
+  const run: RunResult = {
+    startedAt,
+    command: commandOf(options),
+    versions: {},
+    load: { before, after: before },
+    rows: [],
+  };
   try {
-    state.versions = await versions(environment);
+    run.versions = await versions(environment);
     for (const row of chosen) {
       const result = await runOrTell(row, environment, options);
-      results.push(result);
+      run.rows.push(result);
+      run.load.after = loadavg();
+      // After each row: a run that is ended early keeps what it has.
+      await save(run, options.quick);
       print(renderRow(row, result));
     }
   } finally {
     await environment.close();
   }
-  const run: RunResult = {
-    startedAt,
-    command: commandOf(options),
-    ...state,
-    load: { before, after: loadavg() },
-    rows: results,
-  };
-  await writeRun(
-    RESULTS,
-    run,
-    rows.map((row) => row.id),
-  );
-  if (!options.quick) await writeDocument(DOCUMENT, rows, await readRuns(RESULTS));
-  return results.every((result) => result.problem === undefined);
+  return run.rows.every((result) => result.problem === undefined);
+}
+
+async function save(run: RunResult, quick: boolean): Promise<void> {
+  const ids = rows.map((row) => row.id);
+  await writeRun(RESULTS, run, ids);
+  if (!quick) await writeDocument(DOCUMENT, rows, await readRuns(RESULTS));
 }
 
 /** A row that cannot be measured is told as such, and the others go on. */
