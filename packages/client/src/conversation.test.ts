@@ -134,6 +134,20 @@ describe('unread', () => {
     expect(state.applyDeleted(message(8, 'ben')._id, 8, 2, 'now')).toBe(false);
   });
 
+  it('counts a message that was being stored while the server counted, and one that was stored meanwhile once', () => {
+    const state = new ConversationState('ana', conversation(5, { unreadCount: 4 }));
+    const four = [1, 2, 3, 4].map((seq) => message(seq, 'ben'));
+    state.applySync(
+      synced('4.0.0', { verdict: 'truncated', messages: four, conversation: conversation(5, { unreadCount: 4 }) }),
+    );
+    expect(state.unread).toBe(4);
+    state.applyMessage(message(5, 'ben'));
+    expect(state.unread).toBe(5);
+    state.applyInfo(conversation(5, { unreadCount: 6 }));
+    state.applyMessage(message(6, 'ben'));
+    expect(state.unread).toBe(6);
+  });
+
   it('is not counted twice by a list that came after the live message', () => {
     const state = unread();
     state.applyMessage(message(11, 'ben'));

@@ -183,12 +183,15 @@ export class ConversationState {
     return this.#unreadParts().exact;
   }
 
-  /** The server's count, as far as it still holds, and the seq above which held messages are counted here. */
+  /**
+   * The server's count, as far as it still holds, and the seq above which held messages are counted here. The server's count is of
+   * a moment at which messages were being stored, so it may be off by those: it is used only where not all unread messages are held.
+   */
   #unreadParts(): { base: number; from: number; exact: boolean } {
     const above = Math.max(this.readSeq, this.#countedSeq);
+    if (this.timeline.low <= this.readSeq + 1) return { base: 0, from: this.readSeq, exact: true };
     if (this.readSeq <= this.#countedAt) return { base: this.#counted, from: above, exact: true };
     if (this.readSeq >= this.#countedSeq) return { base: 0, from: above, exact: true };
-    if (this.timeline.low <= this.readSeq + 1) return { base: 0, from: this.readSeq, exact: true };
     return { base: this.#counted, from: above, exact: false };
   }
 
