@@ -90,7 +90,7 @@ describe('index keys', () => {
         expect(Math.sign(compareValues(asInt(n), new Double(d)))).toBe(Math.sign(n - d) || 0);
       },
     );
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 500, seed: 1 });
   });
 
   it('order longs exactly', () => {
@@ -101,14 +101,14 @@ describe('index keys', () => {
         expect(Math.sign(compareValues(Long.fromBigInt(a), Long.fromBigInt(b)))).toBe(a < b ? -1 : a > b ? 1 : 0);
       },
     );
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 500, seed: 1 });
   });
 
   it('order text by its UTF-8 bytes', () => {
     const property = fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
       expect(Math.sign(compareValues(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
     });
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 500, seed: 1 });
   });
 
   it('are equal for equal values only', () => {
