@@ -4,12 +4,16 @@ import { BlockedIcon } from '../shell/icons.tsx';
 import { Attachment } from './attachment.tsx';
 import { MessageText } from './message-text.tsx';
 import { ReplyPreview } from './reply-preview.tsx';
+import { isRightToLeft } from './text-direction.ts';
 import { Ticks } from './ticks.tsx';
 
 export function Bubble({ message, onJump }: { message: ChatMessage; onJump: (message: ChatMessage) => void }) {
   const { deleted, text, media, replyTo, own, state } = message;
   return (
-    <div className={deleted || text === null ? 'bubble' : 'bubble bubble-text'} data-state={state}>
+    <div
+      className={deleted || text === null ? 'bubble' : `bubble bubble-text ${isRightToLeft(text) ? 'bubble-rtl' : ''}`}
+      data-state={state}
+    >
       {deleted ? (
         <p className="message-text message-deleted">
           <BlockedIcon size={15} /> {own ? 'You deleted this message' : 'This message was deleted'}
