@@ -53,6 +53,12 @@ export const updates: ConformanceCase[] = [
     ['int past 32 bits is long', { a: MAX_INT }, { $mul: { a: 2 } }, { a: Long.fromString('4294967294') }],
     ['double', { a: new Double(1.5) }, { $mul: { a: 2 } }, { a: new Double(3) }],
     ['a missing field with a double', {}, { $mul: { a: new Double(2) } }, { a: new Double(0) }],
+    [
+      'a missing field with a negative double is positive zero',
+      {},
+      { $mul: { a: new Double(-1.5) } },
+      { a: new Double(0) },
+    ],
   ]),
   ...updateCases('$min and $max', [
     ['$max takes the greater', { a: 1 }, { $max: { a: 5 } }, { a: 5 }],

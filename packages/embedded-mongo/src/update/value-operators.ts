@@ -14,7 +14,9 @@ export function arithmetic(
   field: string,
   id: unknown,
 ): unknown {
-  if (current === undefined) return operator === '$inc' ? operand : multiplyNumbers(operand, new Int32(0));
+  // $mul makes an absent field the zero of the operand's type: positive, which a product with a negative operand would not be
+  if (current === undefined)
+    return operator === '$inc' ? operand : addNumbers(multiplyNumbers(operand, new Int32(0)), new Int32(0));
   if (!isNumber(current)) {
     return fail(
       ErrorCode.TypeMismatch,
