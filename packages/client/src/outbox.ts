@@ -168,11 +168,11 @@ export class Outbox {
   }
 
   #onLimited(item: OutboxItem, error: ConfabError): void {
-    // A second on top of whole seconds that were rounded down would be late, none may be early: a tenth.
-    const pause = (error.retryAfter ?? 1) * 1000 + 100;
+    const pause = (error.retryAfter ?? 1) * 1000;
     this.#limitedUntil = Math.max(this.#limitedUntil, this.#environment.now() + pause);
     this.#events.limited(this.#limitedUntil);
-    this.#wait(item, pause);
+    // A moment more than the server said: a try that is early costs another round.
+    this.#wait(item, pause + 100);
   }
 
   #wait(item: OutboxItem, pause: number): void {
