@@ -18,29 +18,17 @@ afterEach(() => test.close());
 
 const rawSocket = () => rawWebSocket({ port: test.gateway.port });
 
-/** @returns milliseconds until the flood was cut, and the memory that it cost */
-async function flood(socket: RawWebSocket, what: Flood) {
-  globalThis.gc?.();
-  const before = process.memoryUsage.rss();
-  let peak = before;
-  const whileFlooding = () => {
-    peak = Math.max(peak, process.memoryUsage.rss());
-  };
-  const ms = await floodUntilCut(socket, what, { giveUpMs: 6_000, whileFlooding });
-  return { ms, megabytes: (peak - before) / 1024 ** 2 };
-}
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+/** @returns milliseconds until the flood was cut */
+const flood = (socket: RawWebSocket, what: Flood) => floodUntilCut(socket, what, { giveUpMs: 6_000 });
 
 describe('before authentication', () => {
   it.each(floods.map((each) => [each.name, each] as const))(
-    'cuts a flood of %s within 2 s, at a cost of at most 20 MB',
-    async (name, what) => {
+    // What it costs in memory is measured by row 26 of the fault suite, at a gateway in a process of its own: here the attacker's
+    // buffers would count too.
+    'cuts a flood of %s within 2 s',
+    async (_name, what) => {
       test = await startGateway();
-      const { ms, megabytes } = await flood(await rawSocket(), what);
-      console.log(`${name}: cut after ${Math.round(ms)} ms, ${megabytes.toFixed(1)} MB`);
-      expect(ms).toBeLessThan(2_000);
-      expect(megabytes).toBeLessThan(20);
+      expect(await flood(await rawSocket(), what)).toBeLessThan(2_000);
     },
   );
 
@@ -188,14 +176,12 @@ it.each([
 
 it.each(floods.map((each) => [each.name, each] as const))(
   'cuts an authenticated client that floods with %s and reads nothing',
-  async (name, what) => {
+  async (_name, what) => {
     test = await startGateway();
     const socket = await rawSocket();
     socket.write(clientFrame(0x1, Buffer.from(`40${JSON.stringify({ token: tokenOf('u1') })}`)));
     await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
-    const { ms, megabytes } = await flood(socket, what);
-    console.log(`${name}, authenticated: cut after ${Math.round(ms)} ms, ${megabytes.toFixed(1)} MB`);
-    expect(ms).toBeLessThan(5_000);
+    expect(await flood(socket, what)).toBeLessThan(5_000);
     await eventually(() => expect(test.gateway.stats.sockets).toBe(0));
   },
 );
