@@ -21,6 +21,8 @@ const rawSocket = () => rawWebSocket({ port: test.gateway.port });
 /** @returns milliseconds until the flood was cut */
 const flood = (socket: RawWebSocket, what: Flood) => floodUntilCut(socket, what, { giveUpMs: 6_000 });
 
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
 describe('before authentication', () => {
   it.each(floods.map((each) => [each.name, each] as const))(
     // What it costs in memory is measured by row 26 of the fault suite, at a gateway in a process of its own: here the attacker's
