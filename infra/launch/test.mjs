@@ -50,7 +50,7 @@ async function main() {
   const chosen =
     wanted.length === 0 ? SUITES : [...SUITES, ...EXTRA_SUITES].filter((suite) => wanted.includes(suite.key));
   if (chosen.length === 0) throw new Error(`no suite is called ${wanted.join(' ')}`);
-  const total = { passed: 0, failed: 0 };
+  const total = { passed: 0, failed: 0, failures: [] };
   const notRun = [];
   for (const suite of chosen) {
     const missing = provide(suite.needs);
@@ -58,14 +58,16 @@ async function main() {
     if (missing.length === 0) add(total, await runSuite(suite));
   }
   for (const line of notRun) process.stdout.write(`not run: ${line}\n`);
+  for (const line of total.failures) process.stdout.write(`failed: ${line}\n`);
   process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
   const incomplete = notRun.length > 0 && (process.env.CI === 'true' || total.passed === 0);
   process.exitCode = total.failed > 0 || incomplete ? 1 : 0;
 }
 
-function add(total, { passed, failed }) {
+function add(total, { passed, failed, failures }) {
   total.passed += passed;
   total.failed += failed;
+  total.failures.push(...failures);
 }
 
 async function runSuite(suite) {
@@ -87,12 +89,25 @@ function readReport(file, code) {
     );
     const unfinished = report.numPendingTests + report.numTodoTests;
     const failed = report.numFailedTests + failedFiles.length + unfinished;
-    return { passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
+    const failures = report.testResults.flatMap(describeFailures);
+    if (failed === 0 && code !== 0) return { passed: report.numPassedTests, failed: 1, failures: [NO_CAUSE(code)] };
+    return { passed: report.numPassedTests, failed, failures };
   } catch (error) {
-    process.stderr.write(`no test report: ${error.message}\n`);
-    return { passed: 0, failed: 1 };
+    return { passed: 0, failed: 1, failures: [`no test report: ${error.message}`] };
   }
 }
+
+const NO_CAUSE = (code) => `no test, but the run ended with code ${code} (an error outside of tests: see above)`;
+
+/** A line per failure, for the end of a long output, where whoever sees only that finds the cause. */
+function describeFailures({ name, status, message, assertionResults }) {
+  const file = path.relative(root, name);
+  const failed = assertionResults.filter((result) => result.status === 'failed');
+  if (status === 'failed' && failed.length === 0) return [`${file}: ${firstLines(message)}`];
+  return failed.map((result) => `${file} > ${result.fullName}: ${firstLines(result.failureMessages.join('\n'))}`);
+}
+
+const firstLines = (text) => text.split('\n').slice(0, 4).join(' | ').slice(0, 600);
 
 main().catch((error) => {
   process.stderr.write(`${error.message}\n`);
