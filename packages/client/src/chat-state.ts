@@ -63,8 +63,8 @@ export class ChatState {
     return state;
   }
 
-  /** @returns the messages that are new here, and whether the reply covered every conversation known here */
-  applySync(me: string, result: SyncResult): { fresh: Message[]; covered: boolean } {
+  /** @returns the messages that are new here */
+  applySync(me: string, result: SyncResult): Message[] {
     const fresh: Message[] = [];
     for (const item of result.conversations) {
       const known = this.conversations.get(item.conversationId);
@@ -75,12 +75,18 @@ export class ChatState {
       this.changed(state.id);
     }
     for (const id of result.left) this.remove(id);
-    return { fresh, covered: result.conversations.length >= this.conversations.size };
+    return fresh;
   }
 
   cursors(): Record<string, string> {
     const entries = [...this.conversations].map(([id, state]) => [id, state.cursor()] as const);
     return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
+  }
+
+  /** Of these conversations; where nothing was caught up yet, a cursor that brings the newest messages. */
+  cursorsOf(ids: readonly string[]): Record<string, string> {
+    const known = ids.flatMap((id) => this.conversations.get(id) ?? []);
+    return Object.fromEntries(known.map((state) => [state.id, state.cursor() ?? state.firstCursor()]));
   }
 
   remove(conversationId: string): void {

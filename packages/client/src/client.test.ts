@@ -56,6 +56,20 @@ describe('joining the stream', () => {
     expect(seqs()).toEqual([1, 2, 3, 4]);
     expect(states.slice(3)).toEqual(['connecting', 'connecting', 'syncing', 'live']);
   });
+
+  it('catches up part by part in more conversations than one call may name', async () => {
+    const { server, client, environment, seqs, states } = setUp();
+    server.otherConversations = Array.from({ length: 2_300 }, (_, i) => i.toString(16).padStart(24, '0'));
+    server.store('ben');
+    client.connect();
+    await environment.advance(0);
+    expect(server.named).toEqual([1_000, 1_000, 301]);
+    server.socket.disconnect();
+    for (let n = 0; n < 3; n++) server.store('ben', {}, false);
+    await environment.advance(5_000);
+    expect(seqs()).toEqual([1, 2, 3, 4]);
+    expect(states.at(-1)).toBe('live');
+  });
 });
 
 describe('a live message whose seq jumps', () => {

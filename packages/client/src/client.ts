@@ -357,14 +357,17 @@ export class ChatClient extends Emitter<ChatEvents> {
       list: async () => {
         this.#state.applyList(this.userId, await this.#listAll());
       },
-      fetch: async () => {
-        const body = { cursors: this.#state.cursors(), limit: SYNC_LIMIT };
+      known: () => [...this.#state.conversations.keys()],
+      fetch: async (part: readonly string[] | undefined) => {
+        const body = part
+          ? { cursors: this.#state.cursorsOf(part), limit: SYNC_LIMIT, others: false }
+          : { cursors: this.#state.cursors(), limit: SYNC_LIMIT };
         return (await this.#http.call<{ data: SyncResult }>('POST', '/api/chat/sync', body)).data;
       },
       apply: (result: SyncResult) => {
-        const covered = this.#live.applySync(result);
+        this.#live.applySync(result);
         for (const id of this.#opened.keys()) this.#fill(id);
-        return covered;
+        return this.#state.conversations.size;
       },
       done: () => {
         this.#live.flush();

@@ -1,6 +1,9 @@
 import type { Conversation, Message, MessagePreview, SyncConversation, Watermark } from '@confab/contracts';
 import { Timeline } from './timeline.ts';
 
+/** Messages that the first sync of a conversation brings. Source: as many as the server gives where no cursor is named. */
+const FIRST_PAGE = 50;
+
 interface Mark {
   deliveredSeq: number;
   readSeq: number;
@@ -52,6 +55,11 @@ export class ConversationState {
   /** Where catching up goes on from; undefined before the first sync, which then begins with the newest messages. */
   cursor(): string | undefined {
     return this.#synced ? `${this.timeline.head}.${this.#changeSeq}.${this.#marksSum}` : undefined;
+  }
+
+  /** Where to begin without a cursor of its own, for a call that has to name one: a page before the newest message. */
+  firstCursor(): string {
+    return `${Math.max(0, this.info.seq - FIRST_PAGE)}.0.0`;
   }
 
   /** @returns the messages that are new to this client */

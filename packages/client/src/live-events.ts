@@ -59,12 +59,11 @@ export class LiveEvents {
     for (const { event, payload } of waiting) this.#apply(event, payload);
   }
 
-  applySync(result: SyncResult): boolean {
+  applySync(result: SyncResult): void {
     const { state, me } = this.#parts;
-    const { fresh, covered } = state.applySync(me(), result);
+    const fresh = state.applySync(me(), result);
     for (const message of fresh) this.#confirm(message);
     for (const message of fresh) this.#parts.events.emit('message', { message, live: false });
-    return covered;
   }
 
   /** An own message was acknowledged. */

@@ -2,18 +2,25 @@ import type { SyncResult } from '@confab/contracts';
 import { backoff, type ClientEnvironment } from './environment.ts';
 import { ConfabError } from './error.ts';
 
-/** Calls of one catching-up. Source: 500 messages each, the server's reset distance is 10,000, and 1,000 conversations. */
+/** Calls for one part of catching up. Source: 500 messages each, the server's reset distance is 10,000, and 1,000 conversations. */
 const MAX_CALLS = 500;
+/** Conversations that one call names. Source: the server's largest number. */
+export const NAMED_AT_ONCE = 1_000;
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
 
 export interface SyncSteps {
   /** Reads the list of conversations and applies it. */
   list(): Promise<void>;
-  /** One `POST sync` with the cursors as they are now. */
-  fetch(): Promise<SyncResult>;
-  /** @returns whether the reply covered every conversation that is known here */
-  apply(result: SyncResult): boolean;
+  /** The conversations that are known here. */
+  known(): string[];
+  /**
+   * One `POST sync` with the cursors as they are now.
+   * @param part the conversations to name; absent: all, and those that are not known here come too
+   */
+  fetch(part: readonly string[] | undefined): Promise<SyncResult>;
+  /** @returns how many conversations a reply has to speak of, to have covered all that are known here */
+  apply(result: SyncResult): number;
   /** Nothing that was buffered is older than the snapshot now. */
   done(): void;
   /** A try failed; another follows by itself. */
@@ -87,11 +94,22 @@ export class SyncRunner {
 
   /** @returns seconds after which what is in flight now can be asked for, if anything is */
   async #calls(current: () => boolean): Promise<number | undefined> {
-    for (let calls = 0; calls < MAX_CALLS; calls++) {
-      const result = await this.#steps.fetch();
+    const pauses: number[] = [];
+    for (const part of partsOf(this.#steps.known())) {
+      const pause = await this.#callsFor(part, current);
       if (!current()) return undefined;
-      const covered = this.#steps.apply(result);
+      if (pause !== undefined) pauses.push(pause);
+    }
+    return pauses.length > 0 ? Math.min(...pauses) : undefined;
+  }
+
+  async #callsFor(part: readonly string[] | undefined, current: () => boolean): Promise<number | undefined> {
+    for (let calls = 0; calls < MAX_CALLS; calls++) {
+      const result = await this.#steps.fetch(part);
+      if (!current()) return undefined;
+      const known = this.#steps.apply(result);
       if (!result.more) return undefined;
+      const covered = result.conversations.length >= (part?.length ?? known);
       const waits = result.conversations.filter((item) => item.verdict === 'truncated');
       // What is in flight on the server is waited for in the background: everything else is up to date.
       if (covered && waits.length > 0 && waits.every((item) => item.retryAfter !== undefined))
@@ -115,4 +133,11 @@ export class SyncRunner {
       this.request(from);
     });
   }
+}
+
+/** One call names all, where that is allowed; else part by part. New conversations are then found in the list, which comes first. */
+function partsOf(known: readonly string[]): (readonly string[] | undefined)[] {
+  if (known.length <= NAMED_AT_ONCE) return [undefined];
+  const starts = Array.from({ length: Math.ceil(known.length / NAMED_AT_ONCE) }, (_, i) => i * NAMED_AT_ONCE);
+  return starts.map((start) => known.slice(start, start + NAMED_AT_ONCE));
 }

@@ -15,6 +15,10 @@ export class FakeServer {
   beforeSync: (() => void)[] = [];
   afterSync: (() => void)[] = [];
   syncs = 0;
+  /** Further conversations of one message each, that nobody writes in; a call that names more than 1,000 is refused, as by the server. */
+  otherConversations: string[] = [];
+  /** How many conversations each sync named. */
+  readonly named: number[] = [];
   /** What becomes of sends: `lost` is stored, but nobody hears of it. */
   sending: 'answered' | 'lost' = 'answered';
 
@@ -32,8 +36,8 @@ export class FakeServer {
 
   fetch: typeof fetch = async (input, init) => {
     const path = String(input);
-    if (path.endsWith('/api/chat/conversations')) return reply({ data: [this.#conversation()] });
-    if (path.endsWith('/api/chat/sync')) return reply({ data: this.#sync(String(init?.body)) });
+    if (path.endsWith('/api/chat/conversations')) return reply({ data: [this.#conversation(), ...this.#others()] });
+    if (path.endsWith('/api/chat/sync')) return this.#answerSync(String(init?.body));
     if (path.includes('/messages?')) return reply({ data: this.#history(new URL(path, 'http://fake').searchParams) });
     return reply({ error: { code: 'NOT_FOUND', message: path } }, 404);
   };
@@ -41,6 +45,23 @@ export class FakeServer {
   #conversation() {
     const unreadCount = this.messages.filter((stored) => stored.senderId._id !== 'ana').length;
     return conversation(this.messages.length, { unreadCount });
+  }
+
+  #others() {
+    return this.otherConversations.map((_id) => conversation(1, { _id }));
+  }
+
+  #answerSync(body: string): Response {
+    const { cursors } = JSON.parse(body) as { cursors: Record<string, string> };
+    const ids = Object.keys(cursors);
+    this.named.push(ids.length);
+    if (ids.length > 1_000) return reply({ error: { code: 'VALIDATION_FAILED', message: 'too many cursors' } }, 400);
+    const others = ids
+      .filter((id) => id !== CONVERSATION)
+      .map((conversationId) => ({ ...synced('1.0.0'), conversationId }));
+    const isAsked = CONVERSATION in cursors || this.otherConversations.length === 0;
+    const { conversations } = isAsked ? this.#sync(body) : { conversations: [] };
+    return reply({ data: { conversations: [...conversations, ...others], left: [], more: false } });
   }
 
   #sync(body: string): SyncResult {
