@@ -32,7 +32,17 @@ export async function completeUpload(
 export async function checkUpload(ctx: UploadContext, media: StoredMedia): Promise<StoredMedia> {
   if (media.state === 'deleting' || media.state === 'deleted') throw new ChatError('NOT_FOUND');
   if (media.state !== 'pending') return media;
-  const { storage } = mediaParts(ctx);
+  const { meter } = mediaParts(ctx);
+  try {
+    return await checkPending(ctx, media);
+  } catch (error) {
+    meter?.checked(media, error instanceof ChatError ? error.code : 'INTERNAL');
+    throw error;
+  }
+}
+
+async function checkPending(ctx: UploadContext, media: StoredMedia): Promise<StoredMedia> {
+  const { storage, meter } = mediaParts(ctx);
   const source = await storage.uploaded(media);
   if (!source) return settledMeanwhile(ctx, media);
   const facts = await inspectOrRefuse(ctx, media, source);
@@ -41,7 +51,9 @@ export async function checkUpload(ctx: UploadContext, media: StoredMedia): Promi
   const moved = await ctx.store.media.markReady(media.id, facts, thumbnail, new Date(ctx.clock.now()));
   // What is left there has been copied; if this fails, the collector removes it with the rest.
   await storage.discard(media).catch((error: unknown) => ctx.log.warn({ err: error }, 'incoming upload not discarded'));
-  return moved ? { ...media, state: 'ready', facts, thumbnail } : settledMeanwhile(ctx, media);
+  if (!moved) return settledMeanwhile(ctx, media);
+  meter?.checked(media, 'accepted');
+  return { ...media, state: 'ready', facts, thumbnail };
 }
 
 /** Somebody else checked it between our two looks, or nothing was uploaded. */
@@ -71,5 +83,7 @@ export async function refuseUpload(ctx: UploadContext, media: StoredMedia): Prom
   const again = new Date(Math.max(ctx.clock.now(), media.ticketExpiresAt.getTime() + AFTER_TICKET_MS));
   // The state first: a crash in between leaves the removal to the worker.
   await ctx.store.media.move(media.id, 'pending', 'deleting', again);
-  await mediaParts(ctx).storage.remove(media);
+  const { storage, meter } = mediaParts(ctx);
+  await storage.remove(media);
+  meter?.removed(media, 'refused');
 }

@@ -35,7 +35,7 @@ export async function createUpload(
   ctx: ChatContext,
   request: { userId: string; body: CreateUploadBody },
 ): Promise<UploadTicket> {
-  const { storage, policy } = mediaParts(ctx);
+  const { storage, policy, meter } = mediaParts(ctx);
   const { userId, body } = request;
   const contentType = plainType(body.contentType);
   const kind = checkAgainstPolicy(policy, contentType, body.size);
@@ -65,6 +65,7 @@ export async function createUpload(
   try {
     await checkQuota(ctx, policy, userId);
     const ticket = await storage.ticket(media, media.ticketExpiresAt);
+    meter?.ticket(media);
     return { mediaId: media.id, ...ticket, expiresAt: media.ticketExpiresAt.toISOString() };
   } catch (error) {
     await ctx.store.media.remove(media.id);

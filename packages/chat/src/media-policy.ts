@@ -1,5 +1,5 @@
 import { ChatError, httpUrlProblem, type MediaKind, publicUrlProblem } from '@confab/contracts';
-import type { MediaInspector, MediaStorage } from './ports/media.ts';
+import type { MediaInspector, MediaMeter, MediaStorage } from './ports/media.ts';
 
 /** What a deployment takes. */
 export interface MediaPolicy {
@@ -25,6 +25,8 @@ export interface MediaParts {
   storage: MediaStorage;
   inspector: MediaInspector;
   policy: MediaPolicy;
+  /** Nothing is counted if absent. */
+  meter?: MediaMeter | undefined;
 }
 
 /** Media that is elsewhere: https URLs that a message names as they are. */

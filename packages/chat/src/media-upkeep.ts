@@ -36,11 +36,17 @@ async function settle(ctx: UpkeepContext, media: StoredMedia): Promise<void> {
     const condemned = await ctx.store.media.move(media.id, media.state, 'deleting', new Date(now + LEASE_MS));
     if (!condemned) return;
   }
-  await mediaParts(ctx).storage.remove(media);
+  const { storage, meter } = mediaParts(ctx);
+  await storage.remove(media);
+  if (media.state !== 'deleted') meter?.removed(media, reasonOf(media));
   if (media.state === 'deleted') return ctx.store.media.remove(media.id);
   const forgetAt = new Date(Math.max(now + LEASE_MS, media.createdAt.getTime() + DAY_MS));
   await ctx.store.media.move(media.id, 'deleting', 'deleted', forgetAt);
 }
+
+/** Why an upload's bytes go. A refused one went before, and is looked for once more when its ticket has ended. */
+const reasonOf = ({ state, messageIds }: StoredMedia) =>
+  state !== 'deleting' ? 'unused' : messageIds.length > 0 ? 'deleted' : 'refused';
 
 async function settleClaim(ctx: UpkeepContext, media: StoredMedia): Promise<void> {
   const now = ctx.clock.now();
@@ -66,9 +72,21 @@ export async function makeThumbnails(ctx: UpkeepContext): Promise<number> {
   let made = 0;
   for (const media of await ctx.store.media.dueThumbnails(now, BATCH)) {
     const mine = await ctx.store.media.leaseThumbnail(media, new Date(ctx.clock.now() + THUMBNAIL_LEASE_MS));
-    if (mine && (await makeThumbnail(ctx, media))) made++;
+    if (mine && (await meteredThumbnail(ctx, media))) made++;
   }
   return made;
+}
+
+async function meteredThumbnail(ctx: UpkeepContext, media: StoredMedia): Promise<boolean> {
+  const { meter } = mediaParts(ctx);
+  try {
+    const made = await makeThumbnail(ctx, media);
+    meter?.thumbnail(made ? 'made' : 'none');
+    return made;
+  } catch (error) {
+    meter?.thumbnail('failed');
+    throw error;
+  }
 }
 
 async function makeThumbnail(ctx: UpkeepContext, media: StoredMedia): Promise<boolean> {

@@ -33,6 +33,8 @@ async function viewItem({ media, clock }: SigningContext, item: StoredMediaItem)
     media.storage.link(file, 'original', expiresAt),
     thumbnail ? media.storage.link(file, 'thumbnail', expiresAt) : undefined,
   ]);
+  media.meter?.linked('original');
+  if (thumbnail) media.meter?.linked('thumbnail');
   return {
     url: signed,
     ...shown,

@@ -18,5 +18,5 @@ export {
   type LocalUpload,
   localPaths,
 } from './local/local-storage.ts';
-export { createMedia, type Media } from './media.ts';
+export { createMedia, type LocalMediaMeter, type Media } from './media.ts';
 export { createS3Storage, type S3StorageOptions } from './s3/s3-storage.ts';

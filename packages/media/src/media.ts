@@ -1,12 +1,21 @@
-import type { MediaParts, MediaStorage } from '@confab/chat';
+import type { MediaMeter, MediaParts, MediaStorage } from '@confab/chat';
 import { createCloudinaryStorage } from './cloudinary/cloudinary-storage.ts';
 import { type MediaVariables, policyOf } from './config.ts';
 import { createInspector } from './inspector.ts';
 import { createLocalStorage, type LocalStorage } from './local/local-storage.ts';
 import { createS3Storage } from './s3/s3-storage.ts';
 
+/** Is told of what happens at the local disk, which with other providers happens elsewhere. */
+export interface LocalMediaMeter {
+  /** A file was sent. @param bytes that were read of it */
+  downloaded(bytes: number): void;
+  /** Parts of uploads that broke off were removed. */
+  swept(parts: number): void;
+}
+
 /** What a process needs for uploads. */
 export interface Media extends MediaParts {
+  meter?: (MediaMeter & LocalMediaMeter) | undefined;
   /** Where the provider is the local disk: the api serves its tickets and links, and the worker sweeps it. */
   local?: LocalStorage;
 }

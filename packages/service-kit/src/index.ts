@@ -6,6 +6,7 @@ export * from './health.ts';
 export * from './jwt-config.ts';
 export * from './lag.ts';
 export * from './logger.ts';
+export * from './media-metrics.ts';
 export * from './metrics.ts';
 export * from './operations.ts';
 export * from './run-service.ts';

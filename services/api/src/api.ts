@@ -80,8 +80,6 @@ export interface ApiDependencies {
   metrics?: Registry;
   /** Traces are off if absent. */
   tracer?: Tracer | undefined;
-  /** Export metrics of the process itself (memory, CPU); one service of a process does. */
-  measureProcess?: boolean;
   /** Counts requests by address for all processes (an ioredis client); each process for itself if absent. */
   addressCounter?: unknown;
   /** See `failpoints.ts`. */
@@ -100,7 +98,7 @@ export interface Api {
 export async function createApi(deps: ApiDependencies): Promise<Api> {
   const { config } = deps;
   const health = deps.health ?? createHealth();
-  const metrics = deps.metrics ?? createMetrics({ service: 'api', process: deps.measureProcess === true });
+  const metrics = deps.metrics ?? createMetrics({ service: 'api', process: false });
   const operations = createOperations({ health, metrics });
   const lag = createLagProbe();
   const ctx = contextOf(deps);
@@ -130,7 +128,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   });
   for (const path of operations.paths) registerOperation(app, path, operations);
   registerRoutes(app, ctx);
-  if (deps.media?.local) await app.register(localMedia, { local: deps.media.local, ctx });
+  if (deps.media?.local) await app.register(localMedia, { local: deps.media.local, meter: deps.media.meter, ctx });
   await deps.extend?.(app);
   await app.ready();
   lag.reset();

@@ -9,6 +9,7 @@ import {
   createShutdown,
   createTracer,
   type Environment,
+  measureMedia,
   measureStorePool,
   tracePublisher,
   traceReceiptLog,
@@ -46,7 +47,7 @@ export async function startApiService(env: Environment) {
   const api = await createApi({
     config,
     store,
-    media: createMedia(config),
+    media: measureMedia(createMedia(config), metrics),
     bus: { ...bus, publisher: tracePublisher(bus.publisher, tracer), receipts: traceReceiptLog(bus.receipts, tracer) },
     logger,
     health,

@@ -25,7 +25,10 @@ export function mediaWork(
     { name: 'media upkeep', everyMs: EVERY.upkeep, run: () => upkeepMedia(ctx) },
   ];
   if (local) {
-    const run = () => local.sweep(new Date(ctx.clock.now() - PART_AGE_MS));
+    const run = async () => {
+      const removed = await local.sweep(new Date(ctx.clock.now() - PART_AGE_MS));
+      media.meter?.swept(removed);
+    };
     tasks.push({ name: 'media sweep', everyMs: EVERY.sweep, run });
   }
   return tasks;

@@ -11,6 +11,7 @@ import {
   createShutdown,
   createTracer,
   type Environment,
+  measureMedia,
   measureStorePool,
   tracePublisher,
 } from '@confab/service-kit';
@@ -57,7 +58,7 @@ export async function startReceiptsService(env: Environment) {
   });
   const worker = startReceiptsWorker({
     store,
-    media: createMedia(config),
+    media: measureMedia(createMedia(config), metrics),
     bus: { ...bus, registry: bus.presence, publisher: tracePublisher(bus.publisher, tracer) },
     logger,
     health,

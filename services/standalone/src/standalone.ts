@@ -8,10 +8,12 @@ import { connectMongo, type MongoStore } from '@confab/mongo';
 import { startReceiptsWorker } from '@confab/receipts';
 import {
   createHealth,
+  createMetrics,
   createShutdown,
   createTokenVerifier,
   type Environment,
   type Logger,
+  measureMedia,
   type Shutdown,
 } from '@confab/service-kit';
 import { loadStandaloneConfig, type StandaloneConfig } from './config.ts';
@@ -60,12 +62,11 @@ async function startParts(
   const bus = createMemoryBus();
 
   const served = { url: '' };
-  const media = createMedia(
-    config,
-    () => (config.MEDIA_PUBLIC_URL === OWN_URL ? served.url : config.MEDIA_PUBLIC_URL) ?? '',
-  );
+  const metrics = createMetrics({ service: 'standalone' });
+  const publicUrl = () => (config.MEDIA_PUBLIC_URL === OWN_URL ? served.url : config.MEDIA_PUBLIC_URL) ?? '';
+  const media = measureMedia(createMedia(config, publicUrl), metrics);
   const extend = (app: Parameters<typeof servePage>[0]) => servePage(app, demo);
-  const api = await createApi({ config, store, media, bus: bus.api, logger, health, measureProcess: true, extend });
+  const api = await createApi({ config, store, media, bus: bus.api, logger, health, metrics, extend });
   shutdown.add({ name: 'requests', phase: 'drain', deadlineMs: 10_000, run: () => api.close() });
   await api.app.listen({ host: config.HOST, port: config.PORT });
   const { port } = api.app.server.address() as AddressInfo;
@@ -89,6 +90,7 @@ async function startParts(
     logger,
     httpServer: api.app.server,
     health,
+    metrics,
   });
   await gateway.start();
   shutdown.add({

@@ -1,4 +1,4 @@
-import type { MediaKind, UploadTicket } from '@confab/contracts';
+import type { ErrorCode, MediaKind, UploadTicket } from '@confab/contracts';
 
 /*
  * Ports to where the bytes of media are. An upload goes to a place of its own ("incoming"), which its ticket may write; only what was checked
@@ -73,6 +73,23 @@ export interface MediaInspector {
   inspect(source: MediaSource, file: MediaFile): Promise<MediaFacts>;
   /** A small WebP of an image; null if this kind of image cannot be decoded here. */
   thumbnail(source: MediaSource, file: MediaFile): Promise<Uint8Array | null>;
+}
+
+/** How a check of an upload ended. */
+export type UploadResult = 'accepted' | ErrorCode;
+
+/** Is told of what becomes of media, to count it. Nothing depends on it, and it never throws. */
+export interface MediaMeter {
+  /** A ticket was given. */
+  ticket(file: MediaFile): void;
+  /** An upload was checked; once as accepted, and as often as it was refused. */
+  checked(file: MediaFile, result: UploadResult): void;
+  /** A link to the original or the thumbnail was signed. */
+  linked(part: 'original' | 'thumbnail'): void;
+  /** none: this kind of image has no thumbnail. failed: it is tried again. */
+  thumbnail(result: 'made' | 'none' | 'failed'): void;
+  /** Bytes were removed: of a deleted message, of a refused upload, of one that no message named in time. */
+  removed(file: MediaFile, why: 'deleted' | 'refused' | 'unused'): void;
 }
 
 /**

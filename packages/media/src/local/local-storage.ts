@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
 import type { MediaStorage } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
 import { contentDisposition } from '../content-types.ts';
@@ -41,7 +40,7 @@ export interface LocalDownload {
   /** Strong: bytes behind an id never change. */
   etag: string;
   expiresAt: Date;
-  stream(range?: { start: number; end: number }): Readable;
+  stream(range?: { start: number; end: number }): ReadStream;
 }
 
 export interface LocalStorage extends MediaStorage {

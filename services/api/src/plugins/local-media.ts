@@ -1,10 +1,17 @@
 import { type ChatContext, checkUpload } from '@confab/chat';
 import { ChatError, limits } from '@confab/contracts';
-import { type LocalDownload, type LocalStorage, type LocalUpload, localPaths } from '@confab/media';
+import {
+  type LocalDownload,
+  type LocalMediaMeter,
+  type LocalStorage,
+  type LocalUpload,
+  localPaths,
+} from '@confab/media';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 interface LocalMediaOptions {
   local: LocalStorage;
+  meter?: LocalMediaMeter | undefined;
   ctx: ChatContext;
 }
 
@@ -20,7 +27,7 @@ const UPLOAD_DEADLINE_MS = 40 * 60_000;
  * The routes of the provider `local`: what S3 or Cloudinary do for the others. They ask for no token, because their URLs are signed, and they
  * are not in the contracts, because clients take them from tickets and messages as they are.
  */
-export async function localMedia(app: FastifyInstance, { local, ctx }: LocalMediaOptions): Promise<void> {
+export async function localMedia(app: FastifyInstance, { local, meter, ctx }: LocalMediaOptions): Promise<void> {
   // whatever the type: nothing parses bodies here, they stay the stream that they are
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
@@ -45,7 +52,7 @@ export async function localMedia(app: FastifyInstance, { local, ctx }: LocalMedi
   );
 
   app.get<MediaRequest>(localPaths.download, async (request, reply) =>
-    sendFile(request, reply, await local.openLink(request.params.mediaId, request.query)),
+    sendFile(request, reply, await local.openLink(request.params.mediaId, request.query), meter),
   );
 }
 
@@ -80,7 +87,12 @@ async function receive(local: LocalStorage, upload: LocalUpload, { raw }: Fastif
 /** Nothing in a file runs, wherever it is opened. */
 const FILE_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox";
 
-function sendFile(request: FastifyRequest, reply: FastifyReply, file: LocalDownload): FastifyReply {
+function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: LocalDownload,
+  meter: LocalMediaMeter | undefined,
+): FastifyReply {
   const seconds = Math.max(0, Math.floor((file.expiresAt.getTime() - Date.now()) / 1_000));
   reply.headers({
     'content-type': file.contentType,
@@ -104,7 +116,11 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: LocalDownl
   }
   if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${file.size}`);
   reply.header('content-length', range ? range.end - range.start + 1 : file.size);
-  return request.method === 'HEAD' ? reply.send() : reply.send(file.stream(range));
+  if (request.method === 'HEAD') return reply.send();
+  const stream = file.stream(range);
+  // also where the reader went away in between
+  stream.once('close', () => meter?.downloaded(stream.bytesRead));
+  return reply.send(stream);
 }
 
 /** One range, as RFC 9110 has it; several, or what cannot be understood, are answered with the whole file. */
