@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, matchesGlob } from 'node:path';
 import { assignmentsOf, expand, type Instruction, parseDockerfile, type Stage } from './dockerfile.ts';
 import { root } from './tools.ts';
@@ -13,6 +13,8 @@ export interface BuiltImage {
   labels: Record<string, string>;
   user: { uid: number; gid: number } | undefined;
   cmd: string[];
+  /** Folders that the image says are written to. */
+  volumes: string[];
   healthcheck: string[];
 }
 
@@ -58,11 +60,19 @@ function buildStage(stage: Stage, folder: string, built: Map<string, StageState>
     labels: {},
     user: undefined,
     cmd: [],
+    volumes: [],
     healthcheck: [],
   };
   mkdirSync(folder, { recursive: true });
   for (const instruction of stage.instructions) step(instruction, state, built, options);
   return state;
+}
+
+/** `1000:1000` @throws Error for names, and for root */
+function ownerOf(text: string): { uid: number; gid: number } {
+  const [uid, gid] = text.split(':').map(Number);
+  if (!uid || !gid) throw new Error(`the user ${text} is not a number other than 0`);
+  return { uid, gid };
 }
 
 type Step = (text: string, state: StageState, built: Map<string, StageState>, options: BuildOptions) => void;
@@ -81,9 +91,7 @@ const steps: Record<string, Step> = {
   COPY: copy,
   RUN: (text, state) => runStep(text, state),
   USER(text, state) {
-    const [uid, gid] = text.split(':').map(Number);
-    if (!uid || !gid) throw new Error(`USER ${text} is not a number other than 0`);
-    state.user = { uid, gid };
+    state.user = ownerOf(text);
   },
   HEALTHCHECK(text, state) {
     state.healthcheck = JSON.parse(text.slice(text.indexOf('CMD') + 3)) as string[];
@@ -91,6 +99,7 @@ const steps: Record<string, Step> = {
   CMD(text, state) {
     state.cmd = JSON.parse(text) as string[];
   },
+  VOLUME: (text, state) => void state.volumes.push(text),
   EXPOSE: () => {},
   STOPSIGNAL: () => {},
 };
@@ -107,8 +116,10 @@ function step(
 }
 
 function copy(text: string, state: StageState, built: Map<string, StageState>, { source }: BuildOptions): void {
-  const words = text.split(/\s+/);
-  const from = words[0]?.startsWith('--from=') ? words.shift()?.slice('--from='.length) : undefined;
+  const given = text.split(/\s+/);
+  const flag = (name: string) => given.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const [from, owner] = [flag('from'), flag('chown')];
+  const words = given.filter((word) => !word.startsWith('--'));
   const target = words.pop() ?? '';
   const into = join(state.folder, target.startsWith('/') ? target : join(state.workdir, target));
   if (from !== undefined) {
@@ -116,9 +127,17 @@ function copy(text: string, state: StageState, built: Map<string, StageState>, {
     if (!stage) throw new Error(`COPY --from=${from}: there is no such stage`);
     // symbolic links stay as they are: pnpm's are relative
     for (const word of words) cpSync(join(stage.folder, word), into, { recursive: true, verbatimSymlinks: true });
+    if (owner !== undefined) giveTo(owner, into);
     return;
   }
   for (const word of words) copyFromContext(source, word, into, target.endsWith('/') || words.length > 1);
+}
+
+/** The folder and all that is in it. */
+function giveTo(owner: string, folder: string): void {
+  const { uid, gid } = ownerOf(owner);
+  for (const entry of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })])
+    chownSync(join(folder, entry), uid, gid);
 }
 
 function copyFromContext(source: string, word: string, into: string, intoFolder: boolean): void {

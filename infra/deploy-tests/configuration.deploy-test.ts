@@ -80,6 +80,21 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('gives uploads on the disk one volume, which every api and the worker see, and nobody else', () => {
+    const mounts = services.filter(([, { volumes = [] }]) => volumes.some((volume) => /media/.test(volume)));
+    expect(mounts.map(([name]) => name)).toEqual(['api', 'receipts']);
+    const local = compose({ JWT_SECRET: 'x', MEDIA_PROVIDER: 'local', MEDIA_SECRET: 'm' }, 'config');
+    const { services: given } = parse(local.stdout) as typeof config;
+    for (const name of ['api', 'receipts']) {
+      expect(config.services[name]?.volumes).toEqual(['media:/var/lib/confab/media:rw']);
+      expect(given[name]?.environment).toMatchObject({ MEDIA_PROVIDER: 'local', MEDIA_SECRET: 'm' });
+      expect(readFileSync(join(root, `services/${name}/Dockerfile`), 'utf8')).toContain(
+        'MEDIA_DIR=/var/lib/confab/media',
+      );
+    }
+    expect(given['gateway-1']?.environment).not.toHaveProperty('MEDIA_SECRET');
+  });
+
   it('asks for metrics of the images only where they were asked for', () => {
     for (const name of ['prometheus', 'grafana']) expect(config.services[name]?.profiles).toEqual(['observability']);
   });

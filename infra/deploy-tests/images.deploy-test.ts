@@ -1,4 +1,5 @@
-import { accessSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { accessSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, mintToken, startRedis, type TestRedisServer, testMongo } from '@confab/testkit';
 import { io, type Socket } from 'socket.io-client';
@@ -12,6 +13,14 @@ import { root } from './tools.ts';
 
 const JWT_SECRET = 'the-secret-of-the-deployment-tests-0123456789';
 const SERVICES = ['api', 'gateway', 'receipts'] as const;
+const NODE_IMAGES = [...SERVICES, 'standalone'] as const;
+/** What an image's user may write to: all of it is covered by a volume. */
+const WRITABLE: Record<string, string[]> = {
+  api: ['/var/lib/confab/media'],
+  gateway: [],
+  receipts: ['/var/lib/confab/media'],
+  standalone: ['/data'],
+};
 const folder = imageFolder();
 const closing: (() => unknown)[] = [];
 const images = new Map<string, BuiltImage>();
@@ -35,20 +44,29 @@ async function start(name: (typeof SERVICES)[number], env: Record<string, string
 
 /** What docker-compose.yml starts, without an engine: two of the api, two gateways, the worker, the page and the edge. */
 beforeAll(async () => {
-  for (const name of [...SERVICES, 'web']) images.set(name, imageOf(name, root, folder.path));
+  for (const name of [...NODE_IMAGES, 'web']) images.set(name, imageOf(name, root, folder.path));
   const mongo = await testMongo();
   redis = await startRedis();
   closing.push(() => redis.stop());
+  const [pagePort, edgePort] = [await freePort(), await freePort()];
+  const uploads = join(folder.path, 'uploads');
+  mkdirSync(uploads);
+  chownSync(uploads, 1000, 1000);
+  const media = {
+    MEDIA_PROVIDER: 'local',
+    MEDIA_DIR: uploads,
+    MEDIA_SECRET: JWT_SECRET,
+    MEDIA_PUBLIC_URL: `http://127.0.0.1:${edgePort}`,
+  };
   const stores = { REDIS_URL: redis.url, MONGODB_URL: mongo.url, MONGODB_DATABASE: mongo.dbName() };
   const open = { ...stores, JWT_SECRET, TRUST_PROXY: '127.0.0.0/8', CLIENT_URL: 'http://localhost:3100' };
-  const api = [await start('api', open), await start('api', open)];
+  const api = [await start('api', { ...open, ...media }), await start('api', { ...open, ...media })];
   const [one, two] = [
     await start('gateway', { ...open, GATEWAY_ID: 'gateway-1', API_URL: api[0]?.url ?? '' }),
     await start('gateway', { ...open, GATEWAY_ID: 'gateway-2', API_URL: api[1]?.url ?? '' }),
   ];
-  await start('receipts', { ...stores, WORKER_NAME: 'receipts-0' });
+  await start('receipts', { ...stores, ...media, WORKER_NAME: 'receipts-0' });
 
-  const [pagePort, edgePort] = [await freePort(), await freePort()];
   const web = imageNamed('web').folder;
   page = await startNginx(
     'web',
@@ -105,20 +123,26 @@ async function connect(user: string, transport: 'websocket' | 'polling'): Promis
 const next = <T>(socket: Socket, event: string): Promise<T> => new Promise((resolve) => socket.once(event, resolve));
 
 describe('images, built by the steps of their Dockerfiles in a clean folder', () => {
-  it.each(SERVICES)('%s: runs compiled code as a user that is not root and can write nothing in it', (name) => {
-    const image = imageNamed(name);
-    expect(image.user).toEqual({ uid: 1000, gid: 1000 });
-    expect(image.cmd).toEqual(['node', 'dist/main.js']);
-    const entry = statSync(join(image.folder, 'app/dist/main.js'));
-    expect({ owner: entry.uid, forOthers: entry.mode & 0o022 }).toEqual({ owner: 0, forOthers: 0 });
-    const modules = join(image.folder, 'app/node_modules');
-    expect(() => accessSync(join(modules, 'typescript'))).toThrow('ENOENT');
-    expect(() => accessSync(join(modules, '.pnpm/node_modules/vitest'))).toThrow('ENOENT');
-    const manifest = readFileSync(join(image.folder, 'app/package.json'), 'utf8');
-    expect(JSON.parse(manifest).name).toBe(`@confab/${name}`);
-  });
+  it.each(NODE_IMAGES)(
+    '%s: runs compiled code as a user that is not root and can write to its volume alone',
+    (name) => {
+      const image = imageNamed(name);
+      expect(image.user).toEqual({ uid: 1000, gid: 1000 });
+      expect(image.cmd).toEqual(['node', 'dist/main.js']);
+      expect(statSync(join(image.folder, 'app/dist/main.js')).uid).toBe(0);
+      const writable = ['(', '-uid', '1000', '-o', '-gid', '1000', '-o', '-perm', '/022', ')', '-not', '-type', 'l'];
+      const found = execFileSync('find', [image.folder, ...writable, '-print'], { encoding: 'utf8' });
+      const places = found.split('\n').filter((line) => line !== '');
+      expect(places.map((place) => place.slice(image.folder.length))).toEqual(WRITABLE[name]);
+      const modules = join(image.folder, 'app/node_modules');
+      expect(() => accessSync(join(modules, 'typescript'))).toThrow('ENOENT');
+      expect(() => accessSync(join(modules, '.pnpm/node_modules/vitest'))).toThrow('ENOENT');
+      const manifest = readFileSync(join(image.folder, 'app/package.json'), 'utf8');
+      expect(JSON.parse(manifest).name).toBe(`@confab/${name}`);
+    },
+  );
 
-  it.each([...SERVICES, 'web'])('%s: is labelled with its version', (name) => {
+  it.each([...NODE_IMAGES, 'web'])('%s: is labelled with its version', (name) => {
     const { labels } = imageNamed(name);
     expect(labels).toMatchObject({
       'org.opencontainers.image.title': `confab-${name}`,
@@ -129,7 +153,7 @@ describe('images, built by the steps of their Dockerfiles in a clean folder', ()
 
   it('uses the package manager that the project names', () => {
     const { config } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { config: { pnpm: string } };
-    for (const name of [...SERVICES, 'web']) {
+    for (const name of [...NODE_IMAGES, 'web']) {
       expect(readFileSync(join(root, `services/${name}/Dockerfile`), 'utf8')).toContain(
         `npm install --global ${config.pnpm}`,
       );
@@ -205,6 +229,71 @@ describe('the edge', () => {
     expect(reply.status).toBe(503);
     expect(reply.headers.get('retry-after')).toBe('1');
     expect(await reply.json()).toMatchObject({ success: false, error: { code: 'UNAVAILABLE' }, retryAfter: 1 });
+  });
+});
+
+describe('media on a volume that both apis share', () => {
+  it('an upload larger than other bodies may be passes the edge, is sent, read by the other person, and counted', async () => {
+    const people = ['uploader', 'viewer'] as const;
+    const { body: conversation } = await call(people[0], 'GET', `/api/chat/conversation/${people[1]}`);
+    const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), Buffer.alloc(3_000_000, 'x')]);
+    const { body } = await call(people[0], 'POST', '/api/chat/media/uploads', {
+      filename: 'large.pdf',
+      contentType: 'application/pdf',
+      size: bytes.length,
+      conversationId: conversation.data._id,
+    });
+    const ticket = body.data as unknown as { mediaId: string; uploadUrl: string; headers: Record<string, string> };
+    expect(ticket.uploadUrl.startsWith(edge.url)).toBe(true);
+    const uploaded = await fetch(ticket.uploadUrl, { method: 'PUT', headers: ticket.headers, body: bytes });
+    expect(uploaded.status, await uploaded.text()).toBe(201);
+    const sent = await call(people[0], 'POST', '/api/chat/message', {
+      conversationId: conversation.data._id,
+      media: [{ mediaId: ticket.mediaId, type: 'file' }],
+    });
+    expect(sent.status).toBe(201);
+    // either api answers for what the other one took
+    for (let round = 0; round < 4; round++) {
+      const history = await call(people[1], 'GET', `/api/chat/conversation/${conversation.data._id}/messages`);
+      const [message] = history.body.data as unknown as { media: { url: string }[] }[];
+      const file = await fetch(message?.media[0]?.url ?? '');
+      expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
+    }
+    const texts = await Promise.all(
+      (services.api ?? []).map(async ({ url }) => (await fetch(`${url}/metrics`)).text()),
+    );
+    const total = (pattern: RegExp) =>
+      [...texts.join('\n').matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0);
+    expect(total(/^confab_media_uploads_total\{.*result="accepted".*\} (\d+)/gm)).toBe(1);
+    expect(total(/^confab_media_upload_bytes_total\{.*\} (\d+)/gm)).toBe(bytes.length);
+    expect(total(/^confab_media_download_bytes_total\{.*\} (\d+)/gm)).toBe(4 * bytes.length);
+  });
+});
+
+describe('standalone', () => {
+  it('serves page, REST and sockets, keeps all in its volume, and ends in order', async () => {
+    const image = imageNamed('standalone');
+    expect(image.volumes).toEqual(['/data']);
+    const env = { PORT: String(await freePort()), HOST: '127.0.0.1', DATA_DIR: join(image.folder, 'data') };
+    const first = await startImage(image, { ...env, JWT_SECRET });
+    closing.push(() => first.stop());
+    expect(await (await fetch(first.url)).text()).toContain('<div id="root">');
+    // what would give tokens to anybody is off where others can reach it
+    expect((await fetch(`${first.url}/demo/users`)).status).toBe(404);
+    const socket = io(first.url, { auth: { token: token('sam') }, transports: ['websocket'], forceNew: true });
+    closing.push(() => socket.disconnect());
+    const headers = { authorization: `Bearer ${token('sam')}` };
+    const opened = await fetch(`${first.url}/api/chat/conversation/tom`, { headers });
+    const { data } = (await opened.json()) as { data: { _id: string } };
+    const sent = await socket.timeout(10_000).emitWithAck('send:message', { conversationId: data._id, text: 'kept' });
+    expect(sent).toMatchObject({ success: true });
+    expect(await first.stop()).toBe(0);
+
+    const second = await startImage(image, { ...env, JWT_SECRET });
+    closing.push(() => second.stop());
+    const history = await fetch(`${second.url}/api/chat/conversation/${data._id}/messages`, { headers });
+    expect(await history.json()).toMatchObject({ data: [{ text: 'kept' }] });
+    expect(await second.stop()).toBe(0);
   });
 });
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const SERVICES = ['api', 'gateway', 'receipts'];
+const SERVICES = ['api', 'gateway', 'receipts', 'standalone'];
 const services = process.argv.length > 2 ? process.argv.slice(2) : SERVICES;
 
 const projects = services.map((name) => `services/${name}/tsconfig.build.json`);
