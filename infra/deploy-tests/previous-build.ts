@@ -12,13 +12,19 @@ export interface PreviousBuild {
   remove(): void;
 }
 
+const SERVICES = ['api', 'gateway', 'receipts'];
+
 const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 
-/** The newest release before this commit; where nothing was released yet, this commit itself. */
+/**
+ * The newest release before this commit. Where nothing was released yet: the commit of the snapshot that contracts are checked against, which
+ * stands for it; and this commit itself where a checkout does not reach back that far.
+ */
 function previousRevision(): string {
   const tags = git('tag', '--merged', 'HEAD', '--sort=-v:refname', '--list', 'v*').split('\n').filter(Boolean);
   const head = git('rev-parse', 'HEAD');
-  return tags.find((tag) => git('rev-parse', `${tag}^{commit}`) !== head) ?? head;
+  const released = tags.find((tag) => git('rev-parse', `${tag}^{commit}`) !== head);
+  return released ?? (git('log', '-1', '--format=%H', '--', 'packages/contracts/released') || head);
 }
 
 /**
@@ -35,9 +41,9 @@ export function buildPrevious(): PreviousBuild {
   };
   try {
     const { config } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { config: { pnpm: string } };
-    const filters = ['api', 'gateway', 'receipts'].flatMap((name) => ['--filter', `@confab/${name}...`]);
+    const filters = SERVICES.flatMap((name) => ['--filter', `@confab/${name}...`]);
     run(folder, 'npx', ['-y', config.pnpm, 'install', '--frozen-lockfile', '--filter', 'confab', ...filters]);
-    run(folder, process.execPath, ['infra/docker/build.mjs']);
+    run(folder, process.execPath, ['infra/docker/build.mjs', ...SERVICES]);
   } catch (error) {
     remove();
     throw error;
