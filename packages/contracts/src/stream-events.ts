@@ -4,6 +4,8 @@ import { ConversationId, MessageId, Seq, UserId } from './primitives.ts';
 
 /** The version that this build writes. Raised when a field is added that a reader should know of. */
 export const STREAM_VERSION = 1;
+/** The version of inbox entries that carry several events: a reader of version 1 would see only the last of them. */
+export const INBOX_PACK_VERSION = 2;
 
 /**
  * What every stream entry carries. Readers ignore fields and types that they do not know. `min` is the oldest reader version that
@@ -22,7 +24,8 @@ const Envelope = {
 
 /**
  * An entry of `inbox:{instance}`: `m` is this meta as JSON, `p` the payload of the socket event as JSON, passed through to sockets
- * as it is, so that no gateway parses and encodes it again.
+ * as it is, so that no gateway parses and encodes it again. An entry may carry several events, as `m`, `p`, `m`, `p` and so on, in
+ * order; their metas then have `v` 2.
  */
 export const InboxMeta = Type.Object(
   {

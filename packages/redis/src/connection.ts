@@ -108,6 +108,11 @@ export class RedisConnection {
     return this.#client.status === 'ready';
   }
 
+  /** Keys of one command must be in one slot. */
+  get isCluster(): boolean {
+    return this.#cluster;
+  }
+
   /** The bare client, for subscriptions and events. Commands go through `run`. */
   get client(): RedisClient {
     return this.#client;

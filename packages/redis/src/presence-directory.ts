@@ -1,7 +1,8 @@
 import type { PresenceDirectory } from '@confab/chat';
 import type { RedisConnection } from './connection.ts';
-import { loadScript, runScript } from './script.ts';
+import { loadScript, runScript, scriptGroups } from './script.ts';
 
+const userInstances = loadScript(new URL('./lua/user-instances.lua', import.meta.url));
 const liveInstances = loadScript(new URL('./lua/live-instances.lua', import.meta.url));
 
 /** Who is connected where, from Redis. Instances whose lease ran out are left out, and removed from what was looked up. */
@@ -29,9 +30,13 @@ export class RedisPresenceDirectory implements PresenceDirectory {
   async registeredInstances(userIds: readonly string[]): Promise<Map<string, string[]>> {
     const unique = [...new Set(userIds)];
     const { keys } = this.connection;
-    const found = await this.connection.run((client) =>
-      Promise.all(unique.map((userId) => client.smembers(keys.userInstances(userId)))),
+    const groups = await Promise.all(
+      scriptGroups(this.connection, unique).map(
+        (userIds) =>
+          runScript(this.connection, userInstances, userIds.map(keys.userInstances), []) as Promise<string[][]>,
+      ),
     );
+    const found = groups.flat();
     const registered = new Map<string, string[]>();
     unique.forEach((userId, index) => {
       const instances = found[index] ?? [];

@@ -31,3 +31,15 @@ export function runScript(
     }
   });
 }
+
+/** Keys of one call of a script at most. Source: such a call takes well under a millisecond, and others wait meanwhile. */
+const KEYS_AT_ONCE = 250;
+
+/**
+ * Groups things of which each has a key, for scripts that take many keys: on a single server they go together, in a cluster each
+ * alone, since the keys of different ones are in different slots.
+ */
+export function scriptGroups<T>(connection: RedisConnection, things: readonly T[]): T[][] {
+  const size = connection.isCluster ? 1 : KEYS_AT_ONCE;
+  return Array.from({ length: Math.ceil(things.length / size) }, (_, i) => things.slice(i * size, (i + 1) * size));
+}

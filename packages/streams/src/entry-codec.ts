@@ -1,4 +1,11 @@
-import { InboxMeta, type ReceiptEvent, receiptEvents, STREAM_VERSION, validatorOf } from '@confab/contracts';
+import {
+  INBOX_PACK_VERSION,
+  InboxMeta,
+  type ReceiptEvent,
+  receiptEvents,
+  STREAM_VERSION,
+  validatorOf,
+} from '@confab/contracts';
 
 /** An entry as ioredis gives it; fields are null when it was trimmed while a consumer group still had it pending. */
 export type RawEntry = [id: string, fields: string[] | null];
@@ -27,22 +34,50 @@ export function decodeReceipt(fields: string[] | null): Decoded<ReceiptEvent> {
   return { kind: 'readable', value: envelope.value as unknown as ReceiptEvent };
 }
 
-/** The meta of an inbox entry. Never throws. */
-export function decodeInboxMeta(text: string | undefined): Decoded<InboxMeta> {
-  const envelope = parseEnvelope(text);
+/** What one entry of an inbox carries. */
+export interface DecodedInboxEntry {
+  /** Those that are readable, in order. */
+  events: { meta: InboxMeta; payload: string }[];
+  /** Why something in it is not readable. */
+  problem?: string;
+}
+
+/**
+ * The events of an inbox entry: each `m` begins one, the `p` after it is its payload; other fields are of newer versions, and ignored.
+ * Never throws: whatever anyone wrote there.
+ */
+export function decodeInboxEntry(fields: string[] | null): DecodedInboxEntry {
+  const decoded: DecodedInboxEntry = { events: [] };
+  const raw: { m: string; p?: string }[] = [];
+  for (let at = 0; fields && at + 1 < fields.length; at += 2) {
+    const [name, value = ''] = [fields[at], fields[at + 1]];
+    const last = raw.at(-1);
+    if (name === 'm') raw.push({ m: value });
+    else if (name === 'p' && last) last.p = value;
+  }
+  if (raw.length === 0) decoded.problem = 'it has not the field that entries have';
+  for (const { m, p: payload } of raw) {
+    const meta = decodeInboxMeta(m);
+    if (meta.kind === 'readable' && payload !== undefined) decoded.events.push({ meta: meta.value, payload });
+    else decoded.problem = meta.kind === 'unreadable' ? meta.problem : 'it has no payload';
+  }
+  return decoded;
+}
+
+function decodeInboxMeta(text: string): Decoded<InboxMeta> {
+  const envelope = parseEnvelope(text, INBOX_PACK_VERSION);
   if (envelope.kind !== 'readable') return envelope;
   if (!validatorOf(InboxMeta).Check(envelope.value)) return unreadable('its meta is not valid');
   return { kind: 'readable', value: envelope.value as unknown as InboxMeta };
 }
 
-function parseEnvelope(text: string | undefined): Decoded<Record<string, unknown>> {
+function parseEnvelope(text: string | undefined, newest: number = STREAM_VERSION): Decoded<Record<string, unknown>> {
   if (text === undefined) return unreadable('it has not the field that entries have');
   const value = parseObject(text);
   if (!value) return unreadable('it is not a JSON object');
   const oldestReader = value.min ?? value.v;
   if (typeof oldestReader !== 'number') return unreadable('it has no version');
-  if (oldestReader > STREAM_VERSION)
-    return unreadable(`it needs a reader of version ${oldestReader}, this is ${STREAM_VERSION}`);
+  if (oldestReader > newest) return unreadable(`it needs a reader of version ${oldestReader}, this is ${newest}`);
   return { kind: 'readable', value };
 }
 

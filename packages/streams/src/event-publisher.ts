@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { EventPublisher, OutboundEvent } from '@confab/chat';
-import { type InboxMeta, STREAM_VERSION } from '@confab/contracts';
+import { INBOX_PACK_VERSION, type InboxMeta, STREAM_VERSION } from '@confab/contracts';
 import { type RedisConnection, RedisPresenceDirectory } from '@confab/redis';
+import { type PackedEvent, packEvents } from './event-packs.ts';
 
 /**
- * Entries that an inbox keeps. Source: a gateway under full load (5,000 events a second) has 2 s to read on before it is told of a gap; at
- * 1 kB per event this is 10 MB of Redis per gateway at worst.
+ * Entries that an inbox keeps. Source: a gateway under full load (5,000 events a second) has 2 s to read on before it is told of a gap, and
+ * longer where events come packed; at 1 kB per entry this is 10 MB of Redis per gateway, and 160 MB if every entry is packed to the full.
  */
 export const DEFAULT_INBOX_LENGTH = 10_000;
 
@@ -15,14 +16,32 @@ export interface EventPublisherOptions {
   newId?: () => string;
 }
 
-/** Publishes by one XADD per instance that holds a recipient, all in one pipeline. */
+/** A call of `publish` that waits for the end of the turn. */
+interface Publication {
+  event: OutboundEvent;
+  recipients: readonly string[];
+  resolve(result: { instances: number }): void;
+  reject(error: unknown): void;
+}
+
+/** An event on its way to one instance, and to whom there. */
+interface Addressed {
+  publication: Publication;
+  to: string[];
+}
+
+/**
+ * Publishes what is published in one turn of the event loop together: one look-up for all recipients, and per instance as few entries as
+ * the bounds of a pack allow. A single event goes out at the end of its turn, as ioredis would send its commands anyway.
+ */
 export class RedisEventPublisher implements EventPublisher {
   readonly #connection: RedisConnection;
   readonly #directory: RedisPresenceDirectory;
   readonly #inboxLength: number;
   readonly #now: () => number;
   readonly #newId: () => string;
-  /** Settles when the latest event was handed to the connection: the next one waits for that, so that order is kept. */
+  #waiting: Publication[] = [];
+  /** Settles when the former turn's events were handed to the connection: the next ones wait for that, so that order is kept. */
   #handedOver: Promise<unknown> = Promise.resolve();
 
   constructor(connection: RedisConnection, options: EventPublisherOptions = {}) {
@@ -33,41 +52,59 @@ export class RedisEventPublisher implements EventPublisher {
     this.#newId = options.newId ?? randomUUID;
   }
 
-  async publish(event: OutboundEvent, recipients: readonly string[]): Promise<{ instances: number }> {
+  publish(event: OutboundEvent, recipients: readonly string[]): Promise<{ instances: number }> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#publishWaiting());
+      this.#waiting.push({ event, recipients, resolve, reject });
+    });
+  }
+
+  #publishWaiting(): void {
+    const publications = this.#waiting;
+    this.#waiting = [];
     const former = this.#handedOver;
-    const lookup = this.#directory.registeredInstances(recipients);
+    const lookup = this.#directory.registeredInstances(publications.flatMap(({ recipients }) => recipients));
     const appended = Promise.allSettled([former, lookup]).then(async () => {
-      const byInstance = recipientsByInstance(await lookup);
+      const byInstance = addressedByInstance(publications, await lookup);
       // Not awaited here: handing over is what keeps the order, not the answers.
-      return { answers: this.#append(event, byInstance) };
+      return { answers: [...byInstance].map(([instance, events]) => this.#append(instance, events)) };
     });
     this.#handedOver = appended;
-    return { instances: await (await appended).answers };
+    void settleAll(publications, appended);
   }
 
-  /** @returns how many instances took it */
-  async #append(event: OutboundEvent, byInstance: Map<string, string[]>): Promise<number> {
-    if (byInstance.size === 0) return 0;
-    const envelope = this.#envelope(event);
-    const instances = [...byInstance];
+  /** @returns those that the instance took, or whose instance is gone; else why not */
+  async #append(instance: string, events: Addressed[]): Promise<InstanceOutcome> {
+    try {
+      const taken = await this.#appendPacks(instance, events);
+      if (!taken) this.#forgetLater(instance, [...new Set(events.flatMap(({ to }) => to))]);
+      return { events, taken };
+    } catch (error) {
+      return { events, error };
+    }
+  }
+
+  /** @returns false if there is no such inbox */
+  async #appendPacks(instance: string, events: readonly Addressed[]): Promise<boolean> {
+    const key = this.#connection.keys.inbox(instance);
+    const packs = packEvents(events.map(({ publication: { event }, to }) => this.#packed(event, to)));
     const ids = await this.#connection.run((client) =>
       Promise.all(
-        instances.map(([instance, to]) => {
-          const meta: InboxMeta = { ...envelope, to };
-          const key = this.#connection.keys.inbox(instance);
-          const fields = ['m', JSON.stringify(meta), 'p', event.payload];
-          return client.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', this.#inboxLength, '1-*', ...fields);
-        }),
+        packs.map((fields) =>
+          client.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', this.#inboxLength, '1-*', ...(fields as [string, string])),
+        ),
       ),
     );
-    const dead = instances.filter((_, index) => ids[index] === null);
-    for (const [instance, userIds] of dead) this.#forgetLater(instance, userIds);
-    return instances.length - dead.length;
+    return ids.every((id) => id !== null);
   }
 
-  #envelope(event: OutboundEvent): Omit<InboxMeta, 'to'> {
-    const { payload: _, id, ...rest } = event;
-    return { v: STREAM_VERSION, id: id ?? this.#newId(), at: this.#now(), ...rest };
+  #packed(event: OutboundEvent, to: string[]): PackedEvent {
+    const { payload, id, ...rest } = event;
+    const meta = { id: id ?? this.#newId(), at: this.#now(), ...rest, to };
+    return {
+      metaOf: (packed) => ({ v: packed ? INBOX_PACK_VERSION : STREAM_VERSION, ...meta }) satisfies InboxMeta,
+      payload,
+    };
   }
 
   /** An inbox that is gone never comes back under this name. Nobody waits for the clean-up. */
@@ -83,13 +120,56 @@ export class RedisEventPublisher implements EventPublisher {
   }
 }
 
-function recipientsByInstance(registered: Map<string, string[]>): Map<string, string[]> {
-  const byInstance = new Map<string, string[]>();
-  for (const [userId, instances] of registered) {
-    for (const instance of instances) {
-      const users = byInstance.get(instance);
-      if (users) users.push(userId);
-      else byInstance.set(instance, [userId]);
+interface InstanceOutcome {
+  events: Addressed[];
+  /** False: there is no such inbox. */
+  taken?: boolean;
+  error?: unknown;
+}
+
+/** Tells each caller of its own event: how many instances took it, or why one of them did not. */
+async function settleAll(
+  publications: readonly Publication[],
+  appended: Promise<{ answers: Promise<InstanceOutcome>[] }>,
+): Promise<void> {
+  try {
+    const outcomes = await Promise.all((await appended).answers);
+    const instances = new Map<Publication, number>();
+    const failures = new Map<Publication, unknown>();
+    for (const { events, taken, error } of outcomes) {
+      for (const { publication } of events) {
+        if (error !== undefined) failures.set(publication, error);
+        if (taken) instances.set(publication, (instances.get(publication) ?? 0) + 1);
+      }
+    }
+    for (const publication of publications) {
+      if (failures.has(publication)) publication.reject(failures.get(publication));
+      else publication.resolve({ instances: instances.get(publication) ?? 0 });
+    }
+  } catch (error) {
+    for (const { reject } of publications) reject(error);
+  }
+}
+
+/** What each instance gets, in the order of publishing. */
+function addressedByInstance(
+  publications: readonly Publication[],
+  registered: ReadonlyMap<string, string[]>,
+): Map<string, Addressed[]> {
+  const byInstance = new Map<string, Addressed[]>();
+  for (const publication of publications) {
+    const here = new Map<string, Addressed>();
+    for (const userId of new Set(publication.recipients)) {
+      for (const instance of registered.get(userId) ?? []) {
+        const addressed = here.get(instance);
+        if (addressed) addressed.to.push(userId);
+        else here.set(instance, { publication, to: [userId] });
+      }
+    }
+    for (const [instance, addressed] of here) {
+      const events = byInstance.get(instance);
+      if (events) events.push(addressed);
+      else byInstance.set(instance, [addressed]);
     }
   }
   return byInstance;

@@ -10,7 +10,7 @@ import { DEFAULT_PARTITIONS, partitionOf } from './partition.ts';
  */
 export const DEFAULT_RECEIPTS_LENGTH = 200_000;
 
-const appendReceipts = loadScript(new URL('./lua/append-receipts.lua', import.meta.url));
+const appendReceipts = loadScript(new URL('./lua/append-entries.lua', import.meta.url));
 
 export interface ReceiptLogOptions {
   partitions?: number;

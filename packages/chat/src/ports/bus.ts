@@ -26,7 +26,7 @@ export interface OutboundEvent {
 /**
  * Appends an event to the inbox of every gateway instance that holds a socket of one of the recipients, once per instance.
  * Guarantee: at least once to every instance that was registered when `publish` was called, in the order of the calls of one publisher to
- * one instance. Instances without a recipient are not touched.
+ * one instance. Instances without a recipient are not touched. Calls of one turn of the event loop may go together; each has its own outcome.
  * @throws ChatError UNAVAILABLE if the bus did not take it in time; part of the instances may have it
  */
 export interface EventPublisher {
@@ -71,7 +71,7 @@ export interface GatewayLease {
 }
 
 export interface InboxEntry {
-  /** 1, 2, 3 ... without a gap within one instance: a jump means that entries were trimmed unread. */
+  /** 1, 2, 3 ... without a gap within one instance: a jump means that entries were trimmed unread. Events that came packed share one. */
   position: number;
   meta: InboxMeta;
   payload: string;

@@ -1,0 +1,44 @@
+import type { InboxMeta } from '@confab/contracts';
+import { expect, test } from 'vitest';
+import { decodeInboxEntry } from './entry-codec.ts';
+import { PACK_CHARACTERS, PACK_EVENTS, packEvents } from './event-packs.ts';
+
+const eventOf = (seq: number, payload = '{}') => ({
+  metaOf: (packed: boolean): InboxMeta => ({
+    ...{ v: packed ? 2 : 1, id: `e${seq}`, at: 0, traceId: 't', event: 'new:message', to: ['u'], seq },
+  }),
+  payload,
+});
+const seqsOf = (fields: string[]) => decodeInboxEntry(fields).events.map(({ meta }) => meta.seq);
+
+test('a single event is an entry that every version reads', () => {
+  const [entry = [], ...others] = packEvents([eventOf(1, '{"a":1}')]);
+  expect(others).toEqual([]);
+  expect(decodeInboxEntry(entry)).toEqual({ events: [{ meta: eventOf(1).metaOf(false), payload: '{"a":1}' }] });
+  expect(packEvents([])).toEqual([]);
+});
+
+test('several go into one entry in order, marked as too new for a reader that would see only the last', () => {
+  const [entry = []] = packEvents([1, 2, 3].map((seq) => eventOf(seq)));
+  expect(seqsOf(entry)).toEqual([1, 2, 3]);
+  expect(decodeInboxEntry(entry).events.map(({ meta }) => meta.v)).toEqual([2, 2, 2]);
+});
+
+test('an entry has bounds of number and size; what is larger by itself goes alone', () => {
+  const many = packEvents(Array.from({ length: PACK_EVENTS * 2 + 1 }, (_, i) => eventOf(i)));
+  expect(many.map((entry) => seqsOf(entry).length)).toEqual([PACK_EVENTS, PACK_EVENTS, 1]);
+  const half = `{"a":"${'x'.repeat(PACK_CHARACTERS / 2)}"}`;
+  const huge = `{"a":"${'x'.repeat(PACK_CHARACTERS)}"}`;
+  const sized = packEvents([eventOf(1), eventOf(2, half), eventOf(3, half), eventOf(4, huge), eventOf(5), eventOf(6)]);
+  expect(sized.map(seqsOf)).toEqual([[1, 2], [3], [4], [5, 6]]);
+});
+
+test('what is not readable in an entry takes nothing else with it', () => {
+  const [entry = []] = packEvents([1, 2, 3].map((seq) => eventOf(seq)));
+  const broken = entry.with(5, '{"v":9,"min":9}');
+  expect(seqsOf(broken)).toEqual([1, 3]);
+  expect(decodeInboxEntry(broken).problem).toContain('version 9');
+  expect(seqsOf([...entry, 'x', 'a field of a newer version'])).toEqual([1, 2, 3]);
+  expect(decodeInboxEntry(entry.slice(0, -2)).problem).toBe('it has no payload');
+  expect(decodeInboxEntry(null)).toMatchObject({ events: [], problem: expect.any(String) });
+});
