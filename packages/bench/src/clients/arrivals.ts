@@ -5,9 +5,12 @@ const LOOK_MS = 5;
 /** Counts what arrives, and waits for as much as was sent. */
 export class Arrivals {
   count = 0;
+  /** When the latest one arrived (ms, `performance.now`). */
+  latestAt = 0;
 
   add(): void {
     this.count += 1;
+    this.latestAt = performance.now();
   }
 
   /** @throws Error if fewer than `total` arrived in all by then */

@@ -23,6 +23,8 @@ export interface PushSideOptions {
   redisUrl: string;
   users: number;
   pattern: 'single' | 'broadcast';
+  /** The peer looks something up in Redis before it publishes, as the api does to find the gateways: for rows about the way of a message. */
+  lookUpFirst?: boolean;
 }
 
 /** The gateway, alone with Redis: messages come from the api's publisher. */
@@ -68,7 +70,7 @@ function publishTo(bus: ApiBus, index: number, recipients: string[]): Promise<un
 const STREAM_LENGTH = 10_000;
 
 /** The raw pass-through on the same Redis. */
-export function openRawSide({ redisUrl, users, pattern }: PushSideOptions): Promise<PushSide> {
+export function openRawSide({ redisUrl, users, pattern, lookUpFirst }: PushSideOptions): Promise<PushSide> {
   return starting(async (cleanup) => {
     const stream = `bench-raw-${pattern}-${process.pid}`;
     const env = { REDIS_URL: redisUrl, STREAM: stream, MODE: pattern };
@@ -82,7 +84,8 @@ export function openRawSide({ redisUrl, users, pattern }: PushSideOptions): Prom
       pid: peer.pid,
       arrivals,
       signal: (signal) => peer.signal(signal),
-      publish: (index) => {
+      publish: async (index) => {
+        if (lookUpFirst) await redis.smembers(room(index % users));
         const packet = `42["new:message",${messagePayload(conversationIdOf(index % 1_000), index + 1)}]`;
         return redis.xadd(stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'to', room(index % users), 'p', packet);
       },

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Measurement } from '../measure/measurement.ts';
 import { observe, totalCpu } from '../measure/measurement.ts';
 import { pace } from '../measure/pace.ts';
 import type { Measure } from '../measure/pairs.ts';
+import { median } from '../measure/statistics.ts';
 import type { Environment, Row, Sides } from '../row.ts';
 import { openGatewaySide, openRawSide, type PushSide, type PushSideOptions } from './gateway-sides.ts';
 
@@ -101,6 +103,37 @@ async function openOffered(environment: Environment): Promise<Sides> {
   return { subject: measure(subject), peer: measure(peer), close };
 }
 
+const PER_SECOND_IDLE = 10;
+/** Milliseconds that a message may take longer than over the raw pass-through, which writes each one at once. */
+const ALLOWANCE_MS = 1;
+
+/** Median of the way from publishing to the socket, milliseconds, one message at a time. */
+async function wayAtIdle(side: PushSide, messages: number): Promise<Measurement> {
+  const run = await observe({ process: side.pid }, async () => {
+    const ways: number[] = [];
+    for (let index = 0; index < messages; index++) {
+      await sleep(1_000 / PER_SECOND_IDLE);
+      const expected = side.arrivals.count + 1;
+      const startedAt = performance.now();
+      await side.publish(index);
+      await side.arrivals.reach(expected, DEADLINE_MS);
+      ways.push(side.arrivals.latestAt - startedAt);
+    }
+    return median(ways);
+  });
+  return { ...run, lateMs: 0, value: run.result };
+}
+
+async function openIdle(environment: Environment): Promise<Sides> {
+  const { subject, peer, close } = await openBoth(environment, { users: 20, pattern: 'single', lookUpFirst: true });
+  const messages = environment.quick ? 20 : 50;
+  const allowed = async () => {
+    const bare = await wayAtIdle(peer, messages);
+    return { ...bare, value: bare.value + ALLOWANCE_MS };
+  };
+  return { subject: () => wayAtIdle(subject, messages), peer: allowed, close };
+}
+
 export const gatewayRows: Row[] = [
   {
     id: 'gateway-backlog',
@@ -131,5 +164,16 @@ export const gatewayRows: Row[] = [
     better: 'higher',
     usesStore: false,
     open: (env) => openBacklog(env, { users: 100, pattern: 'broadcast', messages: 400, rounds: env.quick ? 1 : 4 }),
+  },
+  {
+    id: 'gateway-idle',
+    group: 'gateway',
+    title:
+      'way of a message, publisher to socket, p50 at 10 messages/s / raw ws pass-through, each message at once, and 1 ms',
+    unit: 'ms',
+    goal: 1,
+    better: 'lower',
+    usesStore: false,
+    open: openIdle,
   },
 ];
