@@ -45,8 +45,9 @@ export async function removeMember(ctx: ChatContext, request: MemberChange & { m
   if (!conversation.participants.includes(request.memberId)) throw new ChatError('NOT_FOUND');
   const mark = newMark(ctx);
   await ctx.store.memberships.leave(conversation.id, request.memberId, mark);
-  await finishRemoving(ctx, conversation.id, request.memberId, mark);
-  await announceMembers(ctx, conversation, {
+  const changed = await finishRemoving(ctx, conversation.id, request.memberId, mark);
+  // To the members after it, not to those of before: somebody else may have gone meanwhile.
+  await announceMembers(ctx, changed ?? { ...conversation, participants: [] }, {
     change: 'member-removed',
     userIds: [request.memberId],
     traceId: request.traceId,
@@ -95,6 +96,10 @@ async function letIn(
   }
 }
 
+/**
+ * Takes the user out, then numbers and stamps the change. Repeating it does no harm.
+ * @returns the conversation without them; null if there is no such group
+ */
 export async function finishRemoving(
   ctx: Pick<ChatContext, 'store' | 'clock'>,
   conversationId: string,
@@ -102,8 +107,9 @@ export async function finishRemoving(
   mark: string,
 ) {
   const { conversations, memberships } = ctx.store;
-  await conversations.removeParticipant(conversationId, userId, new Date(ctx.clock.now()));
+  const changed = await conversations.removeParticipant(conversationId, userId, new Date(ctx.clock.now()));
   await memberships.stamp(conversationId, [userId], mark, await conversations.takeChangeSeq(conversationId));
+  return changed;
 }
 
 const newMark = (ctx: ChatContext): string => changeMark(new Date(ctx.clock.now()), ctx.ids.token());

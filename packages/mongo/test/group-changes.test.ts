@@ -1,4 +1,13 @@
-import { addMembers, changeMark, finishChanges, listMessages, markRead, relayOutbox, sendMessage } from '@confab/chat';
+import {
+  addMembers,
+  changeMark,
+  finishChanges,
+  listMessages,
+  markRead,
+  relayOutbox,
+  removeMember,
+  sendMessage,
+} from '@confab/chat';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -60,6 +69,31 @@ test('an addition of many whose writer died is finished for all of them, in seve
   expect(Math.max(...rows.map((row) => row.changeSeq))).toBe(changeSeq);
   const told = chat.events.filter(({ event }) => event.event === 'conversation:updated');
   expect(new Set(told.flatMap(({ event }) => event.userIds ?? []))).toEqual(new Set(added));
+});
+
+test('who left while another was being removed is not told of that', async () => {
+  await addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['carl'], traceId: 't' });
+  chat.events.splice(0);
+  const { memberships } = chat.store;
+  const ctx = {
+    ...chat.ctx,
+    store: {
+      ...chat.store,
+      memberships: {
+        ...memberships,
+        // carl's removal has looked at the members, and is on its way, when bob goes
+        leave: async (...args: Parameters<typeof memberships.leave>) => {
+          await removeMember(chat.ctx, { userId: 'bob', conversationId: id, memberId: 'bob', traceId: 't' });
+          return memberships.leave(...args);
+        },
+      },
+    },
+  };
+  await removeMember(ctx, { userId: 'alice', conversationId: id, memberId: 'carl', traceId: 't' });
+  expect(chat.events.map(({ recipients }) => recipients.toSorted())).toEqual([
+    ['alice', 'bob', 'carl'],
+    ['alice', 'carl'],
+  ]);
 });
 
 test('a removal whose writer died is finished, and told', async () => {

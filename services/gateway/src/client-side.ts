@@ -7,8 +7,10 @@ import type { ConnectionLimits } from './connection-limits.ts';
 import { type ConnectionRules, createConnectionRules } from './connection-rules.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import { attachEvents, type EventWrapperOptions } from './event-wrapper.ts';
+import { createFormerMembers } from './former-members.ts';
 import type { GatewayCounters } from './gateway-metrics.ts';
 import { createHandlers } from './handlers/index.ts';
+import { participantsFor } from './handlers/services.ts';
 import { createHandshake } from './handshake.ts';
 import { createInboxHandler } from './inbox-handler.ts';
 import { createMembershipCache } from './membership-cache.ts';
@@ -61,8 +63,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
   });
   const endSession = createEndSession(rules.carriers, (code) => counters().sessionsEnded.inc({ code }));
   const expiry = createSessionExpiry(io, endSession, { clock, toleranceMs: config.JWT_CLOCK_TOLERANCE * 1_000 });
-  const typing = createTyping(io, bus.signals, clock);
-  const memberships = createMembershipCache({ onChange: typing.forget });
+  const { memberships, typing, ...members } = createMembers(io, options);
   const sessions = createSessions({
     eventsPerSecond: config.EVENTS_PER_SECOND,
     trusts: rules.trusts,
@@ -70,7 +71,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
     log,
   });
   const userSockets = createUserSockets({ quota: bus.quota, limit: config.MAX_SOCKETS_PER_USER, log });
-  const inbox = createInboxHandler({ io, memberships, outbox: busSide.outbox, counters, clock, newId, log });
+  const inbox = createInboxHandler({ io, ...members, outbox: busSide.outbox, counters, clock, newId, log });
 
   io.use(
     createHandshake({
@@ -100,6 +101,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
     onRevocation: expiry.revoke,
     onReincarnated() {
       userSockets.restate();
+      members.onGap();
       io.local.emit('sync:required', { reason: 'The bus lost its memory of this gateway' });
     },
     drain() {
@@ -110,6 +112,28 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
       // Absent if the gateway never started.
       (io.engine as typeof io.engine | undefined)?.close();
       rules.close();
+    },
+  };
+}
+
+/** What this gateway knows of members: who is asked for, who is told of typing, and what news of them changes. */
+function createMembers(io: GatewayServer, { bus, api, clock, newId }: ClientSideOptions) {
+  const memberships = createMembershipCache();
+  const formerMembers = createFormerMembers(clock.now);
+  const participantsNow = (socket: GatewaySocket, conversationId: string) =>
+    participantsFor({ api, memberships }, { socket, traceId: newId().replaceAll('-', '') }, conversationId);
+  const typing = createTyping({ io, signals: bus.signals, formerMembers, participantsNow, clock });
+  return {
+    memberships,
+    typing,
+    onMembers(conversationId: string, userIds: readonly string[], change: string) {
+      formerMembers.changed(conversationId, userIds, change);
+      typing.forget(conversationId, userIds);
+      memberships.invalidate(conversationId);
+    },
+    onGap() {
+      memberships.clear();
+      typing.doubt();
     },
   };
 }

@@ -2,8 +2,7 @@ import type { Clock, InboxBatch, InboxEntry, TraceLog } from '@confab/chat';
 import { serverEvents } from '@confab/contracts';
 import { deliveryReceipts } from './delivery-receipts.ts';
 import type { GatewayCounters } from './gateway-metrics.ts';
-import type { MembershipCache } from './membership-cache.ts';
-import { createPush } from './push.ts';
+import { createPush, type PushOptions } from './push.ts';
 import type { ReceiptOutbox } from './receipt-outbox.ts';
 import { type GatewayServer, userRoom } from './session.ts';
 
@@ -14,9 +13,8 @@ export interface InboxHandler {
   lagMs(): number;
 }
 
-export interface InboxHandlerOptions {
+export interface InboxHandlerOptions extends Pick<PushOptions, 'onMembers' | 'onGap'> {
   io: GatewayServer;
-  memberships: MembershipCache;
   outbox: ReceiptOutbox;
   counters: () => GatewayCounters;
   clock: Clock;
@@ -26,14 +24,14 @@ export interface InboxHandlerOptions {
 
 /** What a gateway does with what comes from the bus for its sockets. */
 export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
-  const { io, memberships, outbox, counters, clock, newId, log } = options;
+  const { io, onMembers, onGap, outbox, counters, clock, newId, log } = options;
   let lagMs = 0;
   const onPushed = ({ meta }: InboxEntry) => {
     lagMs = Math.max(0, clock.now() - meta.at);
     counters().pushLatency.observe(lagMs / 1_000);
     counters().pushed.inc({ event: Object.hasOwn(serverEvents, meta.event) ? meta.event : 'other' });
   };
-  const push = createPush({ io, memberships, onPushed, log });
+  const push = createPush({ io, onMembers, onGap, onPushed, log });
   const isConnected = (userId: string) => io.sockets.adapter.rooms.has(userRoom(userId));
   return {
     async handle(batch) {

@@ -71,3 +71,15 @@ it('does not let a user in whom the answer does not name', async () => {
   const cache = createMembershipCache();
   await expect(cache.participantsFor('x', 'c1', answering('a').fetch)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
+
+it('forgets everything where news may have been lost, answers on their way too', async () => {
+  const cache = createMembershipCache();
+  await cache.participantsFor('a', 'c1', answering('a', 'b').fetch);
+  const answer = Promise.withResolvers<{ participants: string[] }>();
+  const replies = [answer.promise, Promise.resolve({ participants: ['x'] })];
+  const late = cache.participantsFor('x', 'c2', async () => replies.shift() ?? { participants: [] });
+  cache.clear();
+  answer.resolve({ participants: ['x', 'gone'] });
+  expect(await late).toEqual(['x']);
+  expect(await cache.participantsFor('a', 'c1', answering('a').fetch)).toEqual(['a']);
+});

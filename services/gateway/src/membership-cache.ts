@@ -10,13 +10,13 @@ export interface MembershipCache {
    * @throws ChatError NOT_FOUND for foreign and unknown conversations alike; what `fetch` throws
    */
   participantsFor(userId: string, conversationId: string, fetch: FetchMembership): Promise<readonly string[]>;
-  /** The members changed: these came or went. */
-  invalidate(conversationId: string, userIds?: readonly string[]): void;
+  /** The members changed. */
+  invalidate(conversationId: string): void;
+  /** News of members may have been lost: nothing is believed any more. */
+  clear(): void;
 }
 
 export interface MembershipCacheOptions {
-  /** Called when members came or went. */
-  onChange?: (conversationId: string, userIds: readonly string[]) => void;
   /** Conversations kept. */
   max?: number;
   /** Milliseconds that members are believed. Source: bounds what a lost `conversation:updated` costs. */
@@ -73,11 +73,15 @@ export function createMembershipCache(options: MembershipCacheOptions = {}): Mem
       if (!fresh.has(userId)) throw new ChatError('NOT_FOUND');
       return [...fresh];
     },
-    invalidate(conversationId, userIds = []) {
-      options.onChange?.(conversationId, userIds);
+    invalidate(conversationId) {
       members.delete(conversationId);
       for (const key of refusals.keys()) if (key.startsWith(conversationId)) refusals.delete(key);
       for (const flight of flights.values()) if (flight.conversationId === conversationId) flight.stale = true;
+    },
+    clear() {
+      members.clear();
+      refusals.clear();
+      for (const flight of flights.values()) flight.stale = true;
     },
   };
 }

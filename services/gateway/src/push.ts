@@ -1,5 +1,4 @@
 import type { InboxBatch, InboxEntry, TraceLog } from '@confab/chat';
-import type { MembershipCache } from './membership-cache.ts';
 import { encodeEvent } from './raw-json-parser.ts';
 import { type GatewayServer, userRoom } from './session.ts';
 
@@ -11,13 +10,16 @@ const TURN_BYTES = 256 * 1_024;
 
 export interface PushOptions {
   io: GatewayServer;
-  memberships: MembershipCache;
+  /** The members of a conversation changed: these came or went. */
+  onMembers(conversationId: string, userIds: readonly string[], change: string): void;
+  /** Events were lost before this batch. */
+  onGap(): void;
   onPushed(entry: InboxEntry): void;
   log: TraceLog;
 }
 
 /** Pushes batches of the inbox to the sockets of their recipients, in order. An event is encoded once for all of them. */
-export function createPush({ io, memberships, onPushed, log }: PushOptions): (batch: InboxBatch) => Promise<void> {
+export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions): (batch: InboxBatch) => Promise<void> {
   const pushOne = (entry: InboxEntry) => {
     const { meta, payload, position } = entry;
     if (!isObjectText(payload) || meta.to.length === 0) {
@@ -25,7 +27,7 @@ export function createPush({ io, memberships, onPushed, log }: PushOptions): (ba
     }
     // Before the event goes out: whoever acts on it must not meet the old members.
     if (meta.event === 'conversation:updated' && meta.conversationId)
-      memberships.invalidate(meta.conversationId, meta.userIds);
+      onMembers(meta.conversationId, meta.userIds ?? [], changeIn(payload));
     const packet = encodeEvent(meta.event, payload);
     for (const userId of meta.to) writeTo(io, userId, packet);
     log.debug({ traceId: meta.traceId, event: meta.event, messageId: meta.messageId }, 'pushed');
@@ -33,7 +35,10 @@ export function createPush({ io, memberships, onPushed, log }: PushOptions): (ba
   };
 
   return async ({ entries, gap }) => {
-    if (gap) io.local.emit('sync:required', { reason: 'Events were lost on their way to this gateway' });
+    if (gap) {
+      onGap();
+      io.local.emit('sync:required', { reason: 'Events were lost on their way to this gateway' });
+    }
     let bytes = 0;
     for (const entry of entries) {
       try {
@@ -60,6 +65,9 @@ function writeTo({ sockets: namespace }: GatewayServer, userId: string, packet: 
     (namespace.sockets.get(id)?.conn as { write(data: string): unknown } | undefined)?.write(packet);
   }
 }
+
+/** What happened to the members. The only payload that is read here: it is rare, and decides who is told what after it. */
+const changeIn = (payload: string): string => String((JSON.parse(payload) as { change?: unknown }).change);
 
 /** The payload is passed on unparsed; what is obviously none would make every client drop its connection. */
 const isObjectText = (text: string) => text.startsWith('{') && text.endsWith('}');

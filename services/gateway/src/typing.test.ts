@@ -1,5 +1,6 @@
-import type { Signal } from '@confab/contracts';
-import { expect, it } from 'vitest';
+import { ChatError, type Signal } from '@confab/contracts';
+import { expect, it, vi } from 'vitest';
+import { createFormerMembers } from './former-members.ts';
 import type { GatewayServer, GatewaySocket } from './session.ts';
 import { createTyping } from './typing.ts';
 
@@ -21,12 +22,21 @@ function setup() {
   const io = { local: target([]) } as unknown as GatewayServer;
   const signal = async (one: Omit<Signal, 'to'>, to: readonly string[]) => void sent.push({ event: one.event, to });
   let now = 0;
-  const typing = createTyping(io, { signal }, { now: () => now });
+  const clock = { now: () => now };
+  const formerMembers = createFormerMembers(clock.now);
+  /** Who the api says are members; null: it does not answer. */
+  const members: { now: string[] | null } = { now: null };
+  const participantsNow = async () => {
+    if (members.now === null) throw new ChatError('UNAVAILABLE');
+    if (!members.now.includes('ann')) throw new ChatError('NOT_FOUND');
+    return members.now;
+  };
+  const typing = createTyping({ io, signals: { signal }, formerMembers, participantsNow, clock });
   const socket = { data: { identity: { userId: 'ann' }, typing: new Map() } } as unknown as GatewaySocket;
   const advance = (ms: number) => {
     now += ms;
   };
-  return { typing, socket, sent, emitted, advance };
+  return { typing, socket, sent, emitted, advance, members, formerMembers };
 }
 
 it('tells the others, throttled, and tells the same ones of the stop', () => {
@@ -58,4 +68,50 @@ it('shows a signal to those that it names, and to nobody if it names nobody', ()
   typing.show({ event: 'typing:start', to: ['ann'], conversationId: 'c1', userId: 'ann' });
   typing.show({ event: 'typing:stop', to: ['bob', 'ann'], conversationId: 'c1', userId: 'ann' });
   expect(emitted).toEqual(['typing:stop to user:bob']);
+});
+
+it('who was removed here is shown nothing more, whatever other gateways still send, until they are added again or it is over', () => {
+  const { typing, emitted, formerMembers, advance } = setup();
+  const stop: Signal = { event: 'typing:stop', to: ['bob', 'cyd'], conversationId: 'c1', userId: 'ann' };
+  formerMembers.changed('c1', ['bob'], 'member-removed');
+  typing.show(stop);
+  typing.show({ ...stop, to: ['bob'] });
+  typing.show({ ...stop, to: ['bob'], conversationId: 'c2' });
+  expect(emitted.splice(0)).toEqual(['typing:stop to user:cyd', 'typing:stop to user:bob']);
+  formerMembers.changed('c1', ['bob'], 'member-added');
+  typing.show({ ...stop, to: ['bob'] });
+  expect(emitted.splice(0)).toEqual(['typing:stop to user:bob']);
+  formerMembers.changed('c1', ['bob'], 'member-removed');
+  advance(30_000);
+  typing.show({ ...stop, to: ['bob'] });
+  expect(emitted).toEqual(['typing:stop to user:bob']);
+});
+
+it.each([
+  ['15 s after the start', (t: ReturnType<typeof setup>) => t.advance(15_000)],
+  ['where news of members may have been lost', (t: ReturnType<typeof setup>) => t.typing.doubt()],
+])('%s, only those are told of the stop who are members then', async (_when, comeAbout) => {
+  const t = setup();
+  t.typing.started(t.socket, 'c1', ['ann', 'bob', 'cyd']);
+  comeAbout(t);
+  t.members.now = ['ann', 'cyd', 'dan'];
+  t.typing.left(t.socket, 'c1');
+  await vi.waitFor(() => expect(t.sent.at(-1)).toEqual({ event: 'typing:stop', to: ['cyd'] }));
+});
+
+it('while nobody can say who is a member, those who were told of the start are told of the stop', async () => {
+  const t = setup();
+  t.typing.started(t.socket, 'c1', ['ann', 'bob']);
+  t.typing.doubt();
+  t.typing.gone(t.socket);
+  await vi.waitFor(() => expect(t.sent.at(-1)).toEqual({ event: 'typing:stop', to: ['bob'] }));
+});
+
+it('who is a member no more tells nobody', async () => {
+  const t = setup();
+  t.typing.started(t.socket, 'c1', ['ann', 'bob']);
+  t.typing.doubt();
+  t.members.now = ['bob'];
+  t.typing.left(t.socket, 'c1');
+  await vi.waitFor(() => expect(t.sent.at(-1)).toEqual({ event: 'typing:stop', to: [] }));
 });

@@ -15,7 +15,7 @@ export interface HandlerServices {
 }
 
 /** The user of the socket, as the api is to see them. */
-export const callerOf = ({ socket, traceId }: EventContext): ApiCaller => ({
+export const callerOf = ({ socket, traceId }: Pick<EventContext, 'socket' | 'traceId'>): ApiCaller => ({
   token: socket.data.token,
   address: socket.data.address,
   apiCalls: socket.data.apiCalls,
@@ -26,7 +26,11 @@ export const callerOf = ({ socket, traceId }: EventContext): ApiCaller => ({
  * @returns the participants of the conversation
  * @throws ChatError NOT_FOUND if the socket's user is none of them, whether it exists or not; UNAVAILABLE if nobody can tell
  */
-export function participantsFor(services: HandlerServices, context: EventContext, conversationId: string) {
+export function participantsFor(
+  services: Pick<HandlerServices, 'api' | 'memberships'>,
+  context: Pick<EventContext, 'socket' | 'traceId'>,
+  conversationId: string,
+) {
   const { userId } = context.socket.data.identity;
   return services.memberships.participantsFor(userId, conversationId, () =>
     services.api.membership(callerOf(context), conversationId),
