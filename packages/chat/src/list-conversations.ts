@@ -3,7 +3,7 @@ import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { StoredConversation, StoredMembership, StoredPreview } from './model.ts';
 import { usersById } from './profiles.ts';
-import { unreadOf } from './unread.ts';
+import { unreadIn } from './unread.ts';
 import { conversationView, previewOf, watermarksOf } from './views.ts';
 
 /**
@@ -70,17 +70,21 @@ export async function describeConversations(
     usersById(ctx.store.users, everybody),
     onlineOrUnknown(ctx, [...everybody]),
   ]);
-  const byConversation = Map.groupBy(rows, (row) => row.conversationId);
-  return inBatches(list, AT_ONCE, async (conversation) => {
-    const members = byConversation.get(conversation.id) ?? [];
-    const own = members.find((row) => row.userId === userId);
-    const [unreadCount, preview] = await Promise.all([
-      unreadOf(ctx, userId, conversation, own),
-      visiblePreview(ctx, userId, conversation, own),
-    ]);
-    const marks = watermarksOf(conversation.participants, members);
-    return conversationView({ conversation, users, online, preview, marks, unreadCount, readSeq: own?.readSeq ?? 0 });
-  });
+  const members = Map.groupBy(rows, (row) => row.conversationId);
+  const own = new Map(rows.filter((row) => row.userId === userId).map((row) => [row.conversationId, row]));
+  const [unread, previews] = await Promise.all([
+    unreadIn(ctx, userId, list, (id) => own.get(id)),
+    visiblePreviews(ctx, userId, list, own),
+  ]);
+  return list.map((conversation) =>
+    conversationView({
+      ...{ conversation, users, online },
+      preview: previews.get(conversation.id) ?? null,
+      marks: watermarksOf(conversation.participants, members.get(conversation.id) ?? []),
+      unreadCount: unread.get(conversation.id) ?? 0,
+      readSeq: own.get(conversation.id)?.readSeq ?? 0,
+    }),
+  );
 }
 
 /** Presence is a convenience of the list: without the bus everybody is shown offline rather than the list refused. */
@@ -93,23 +97,40 @@ async function onlineOrUnknown(ctx: ChatContext, userIds: string[]): Promise<Set
   }
 }
 
-/** The preview, unless this user may not see that message: it is older than their joining, or they deleted it for themselves. */
-async function visiblePreview(
+type Own = ReadonlyMap<string, StoredMembership>;
+
+/** The previews that the user may see, by conversation. Only those that are hidden from them cost a read. */
+async function visiblePreviews(
   ctx: ChatContext,
   userId: string,
-  conversation: StoredConversation,
-  own: StoredMembership | undefined,
+  list: readonly StoredConversation[],
+  own: Own,
+): Promise<Map<string, StoredPreview | null>> {
+  const previews = new Map(list.map((conversation) => [conversation.id, conversation.lastMessage]));
+  const hidden = list.filter(({ id, lastMessage }) => lastMessage && !isSurelySeen(lastMessage, own.get(id)));
+  await inBatches(hidden, AT_ONCE, async ({ id, lastMessage }) => {
+    const joinedSeq = own.get(id)?.joinedSeq ?? 0;
+    previews.set(
+      id,
+      lastMessage && lastMessage.seq > joinedSeq ? await newestVisible(ctx, userId, id, joinedSeq) : null,
+    );
+  });
+  return previews;
+}
+
+/** It is newer than their joining, and than whatever they deleted for themselves. */
+const isSurelySeen = (preview: StoredPreview, own: StoredMembership | undefined): boolean =>
+  preview.seq > Math.max(own?.hiddenSeq ?? 0, own?.joinedSeq ?? 0);
+
+async function newestVisible(
+  ctx: ChatContext,
+  userId: string,
+  conversationId: string,
+  joinedSeq: number,
 ): Promise<StoredPreview | null> {
-  const preview = conversation.lastMessage;
-  if (!preview || preview.seq > Math.max(own?.hiddenSeq ?? 0, own?.joinedSeq ?? 0)) return preview;
-  if (preview.seq <= (own?.joinedSeq ?? 0)) return null;
   const [newest] = await ctx.store.messages.history({
-    conversationId: conversation.id,
-    viewer: userId,
-    aboveSeq: own?.joinedSeq ?? 0,
-    order: 'newest-first',
-    skip: 0,
-    limit: 1,
+    ...{ conversationId, viewer: userId, aboveSeq: joinedSeq },
+    ...{ order: 'newest-first', skip: 0, limit: 1 },
   });
   return newest ? previewOf(newest) : null;
 }

@@ -1,27 +1,47 @@
 import type { ChatContext } from './context.ts';
-import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { StoredConversation, StoredMembership } from './model.ts';
 
 type Counter = Pick<ChatContext, 'store'>;
+type Counted = Pick<StoredConversation, 'id' | 'seq'>;
+type Position = Pick<StoredMembership, 'readSeq' | 'joinedSeq'>;
 
 /** Messages of others that the user has not read in one conversation: counted, not estimated, and only where there can be any. */
 export async function unreadOf(
   ctx: Counter,
   userId: string,
-  conversation: Pick<StoredConversation, 'id' | 'seq'>,
-  own: Pick<StoredMembership, 'readSeq' | 'joinedSeq'> | undefined,
+  conversation: Counted,
+  own: Position | undefined,
 ): Promise<number> {
-  const from = Math.max(own?.readSeq ?? 0, own?.joinedSeq ?? 0);
-  return conversation.seq > from ? ctx.store.messages.countUnread(conversation.id, userId, from) : 0;
+  const counts = await unreadIn(ctx, userId, [conversation], () => own);
+  return counts.get(conversation.id) ?? 0;
+}
+
+/**
+ * The same for many conversations in a few reads of the store.
+ * @param positionIn how far the user has read in a conversation
+ * @returns the counts by conversation; those with nothing unread are absent
+ */
+export async function unreadIn(
+  ctx: Counter,
+  userId: string,
+  conversations: readonly Counted[],
+  positionIn: (conversationId: string) => Position | undefined,
+): Promise<Map<string, number>> {
+  const ranges = conversations.flatMap(({ id, seq }) => {
+    const own = positionIn(id);
+    const aboveSeq = Math.max(own?.readSeq ?? 0, own?.joinedSeq ?? 0);
+    return seq > aboveSeq ? [{ conversationId: id, aboveSeq }] : [];
+  });
+  return ranges.length === 0 ? new Map() : ctx.store.messages.countUnread(userId, ranges);
 }
 
 /** The same over all of the user's conversations. */
 export async function unreadCount(ctx: Counter, userId: string): Promise<number> {
   const [conversations, rows] = await Promise.all([
     ctx.store.conversations.countersFor(userId),
-    ctx.store.memberships.ofUser(userId),
+    ctx.store.memberships.positionsOf(userId),
   ]);
   const own = new Map(rows.map((row) => [row.conversationId, row]));
-  const counts = await inBatches(conversations, AT_ONCE, (c) => unreadOf(ctx, userId, c, own.get(c.id)));
-  return counts.reduce((sum, count) => sum + count, 0);
+  const counts = await unreadIn(ctx, userId, conversations, (id) => own.get(id));
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }

@@ -130,6 +130,36 @@ describe('plans of a chat', () => {
     expect(await planOf(changes)).toMatchObject({ documents: 5 });
   });
 
+  it('scans the ranges of one index at once, and each document once', async () => {
+    const parts = messages.find({
+      $or: [
+        { conversationId, seq: { $gte: 10, $lt: 20 } },
+        { conversationId, seq: { $gt: 490 } },
+        { conversationId, seq: { $gte: 15, $lte: 24 } },
+        { conversationId: new ObjectId(), seq: { $gt: 0 } },
+      ],
+      senderId: { $ne: 'a' },
+    });
+    expect(await planOf(parts)).toMatchObject({ stages: ['FETCH', 'IXSCAN'], indexName: 'history', documents: 24 });
+    const expected = [...Array.from({ length: 15 }, (_, i) => 10 + i), ...Array.from({ length: 9 }, (_, i) => 491 + i)];
+    expect((await parts.toArray()).map(({ seq }) => seq)).toEqual(expected.filter((seq) => seq % 2 === 0));
+  });
+
+  it('tests what only some branches of $or leave open', async () => {
+    const parts = messages.find({
+      $or: [
+        { conversationId, seq: { $gte: 10, $lt: 20 }, senderId: 'a' },
+        { conversationId, seq: { $gte: 30, $lt: 40 } },
+        { conversationId, seq: { $gte: 30, $lt: 34 }, senderId: 'nobody' },
+      ],
+    });
+    expect(await planOf(parts)).toMatchObject({ returned: 15 });
+    expect((await parts.toArray()).map(({ seq }) => seq).sort()).toEqual([
+      ...[11, 13, 15, 17, 19],
+      ...Array.from({ length: 10 }, (_, i) => 30 + i),
+    ]);
+  });
+
   it('merges the ranges of $in into one order', async () => {
     const other = new ObjectId();
     await messages.insertMany([{ conversationId: other, seq: 250.5, clientMessageId: 'x' }]);
@@ -156,5 +186,6 @@ describe('plans of a chat', () => {
     await tags.insertOne({ t: [1, 2, 3] });
     expect(await tags.find({ t: { $gte: 1 } }).toArray()).toHaveLength(1);
     expect(await tags.countDocuments({ t: { $in: [1, 3] } })).toBe(1);
+    expect(await tags.countDocuments({ $or: [{ t: 1 }, { t: { $gt: 2 } }] })).toBe(1);
   });
 });

@@ -32,6 +32,16 @@ export function createMembershipRepository({ memberships }: Collections): Member
         const filter = { userId, ...(ids && { conversationId: { $in: ids.map(oid) } }) };
         return (await memberships.find(filter).toArray()).map(toMembership);
       }),
+    positionsOf: (userId) =>
+      guarded(async () => {
+        const projection = { _id: 0, conversationId: 1, readSeq: 1, joinedSeq: 1 };
+        const docs = await memberships.find({ userId }, { projection }).toArray();
+        return docs.map((doc) => ({
+          conversationId: doc.conversationId.toHexString(),
+          readSeq: doc.readSeq ?? 0,
+          joinedSeq: doc.joinedSeq ?? 0,
+        }));
+      }),
     find: (conversationId, userId) =>
       guarded(async () => {
         const doc = await memberships.findOne(key(conversationId, userId));

@@ -4,6 +4,7 @@ import { type Filter, ObjectId } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { fromMessage, type MessageDoc, oid, toMessage } from './documents.ts';
 import { guarded, isDuplicateKey, isUnknownResult, isWriteConflict } from './failures.ts';
+import { countUnread } from './unread-counts.ts';
 
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
@@ -54,16 +55,7 @@ function readers(messages: Messages) {
         ]);
         return voids + hidden;
       }),
-    countUnread: (conversationId, userId, aboveSeq) =>
-      guarded(() =>
-        messages.countDocuments({
-          conversationId: oid(conversationId),
-          seq: { $gt: aboveSeq },
-          senderId: { $ne: userId },
-          deletedAt: null,
-          ...visibleTo(userId),
-        }),
-      ),
+    countUnread: (userId, ranges) => countUnread(messages, userId, ranges),
     range: async (conversationId, fromSeq, toSeq, limit) => {
       const filter = { conversationId: oid(conversationId), seq: { $gt: fromSeq, $lte: toSeq } };
       return (await find(filter, { seq: 1 }, limit)).map((doc) => ({ ...toMessage(doc), void: doc.void === true }));

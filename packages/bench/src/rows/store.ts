@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type ChatContext, listConversations, listMessages, sync, unreadCount } from '@confab/chat';
+import { type ChatContext, cachedUsers, listConversations, listMessages, sync, unreadCount } from '@confab/chat';
 import { collectionsOf, connectMongo, type MongoStore } from '@confab/mongo';
 import type { Collection, Document } from 'mongodb';
 import { type Measurement, observe } from '../measure/measurement.ts';
@@ -76,8 +76,11 @@ function openOperation(environment: Environment, name: keyof typeof operations):
     const store = cleanup.own(await connectMongo({ url, database: `bench_store_${process.pid}` }), (s) => s.close());
     const seeded = await seededOnce(environment, store, plan);
     const bus = cleanup.own(await openPublisher(redis.url, `bench-store-${process.pid}`), (b) => b.close());
+    const clock = { now: () => Date.now() };
     const ctx: ChatContext = {
-      ...{ ...bus, store, log: { ...silent, debug: () => {} }, clock: { now: () => Date.now() } },
+      // Profiles from the cache, as in the api.
+      ...{ ...bus, store: { ...store, users: cachedUsers(store.users, clock) } },
+      ...{ log: { ...silent, debug: () => {} }, clock },
       // What is read here counts as delivered already, so that reading writes nothing.
       settings: { messagesPerMinute: 30, conversationsPerHour: 10, requireKnownUsers: false },
       ids: { token: () => randomUUID(), objectId: () => '0'.repeat(24) },

@@ -76,6 +76,12 @@ export interface SeqRange {
   toSeq: number;
 }
 
+/** Messages of a conversation with a greater seq. */
+export interface UnreadRange {
+  conversationId: string;
+  aboveSeq: number;
+}
+
 export type InsertResult =
   | { kind: 'inserted' }
   /** The seq is occupied (by a void): take another. */
@@ -104,8 +110,11 @@ export interface MessageRepository {
   history(query: HistoryQuery): Promise<StoredMessage[]>;
   /** Rows above the seq that `history` leaves out for this viewer: voids, and what they deleted for themselves. */
   countHidden(query: Pick<HistoryQuery, 'conversationId' | 'viewer' | 'aboveSeq'>): Promise<number>;
-  /** Messages of others, not deleted, not void, above the seq. */
-  countUnread(conversationId: string, userId: string, aboveSeq: number): Promise<number>;
+  /**
+   * Messages of others, not deleted, not void, not deleted by the user for themselves, above the seq of each range; a conversation is named once.
+   * @returns the counts by conversation; those without any are absent
+   */
+  countUnread(userId: string, ranges: readonly UnreadRange[]): Promise<Map<string, number>>;
   /** Every row with fromSeq < seq <= toSeq in ascending order, voids too (`void: true`): for sync, which must see holes. */
   range(
     conversationId: string,
@@ -157,6 +166,8 @@ export interface MembershipRepository {
   /** Rows of the conversation's members; a member without a row has read and received nothing. */
   ofConversations(conversationIds: string[]): Promise<StoredMembership[]>;
   ofUser(userId: string, conversationIds?: string[]): Promise<StoredMembership[]>;
+  /** Of all of the user's rows, how far they have read and what they joined after, alone. */
+  positionsOf(userId: string): Promise<Pick<StoredMembership, 'conversationId' | 'readSeq' | 'joinedSeq'>[]>;
   find(conversationId: string, userId: string): Promise<StoredMembership | null>;
   /** Creates or revives rows, with the mark `token` if given (a change to stamp). */
   ensure(conversationId: string, userIds: string[], joinedSeq: number, token?: string): Promise<void>;

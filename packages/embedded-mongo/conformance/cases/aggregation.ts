@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noThenProperty: the name that $cond and $switch give it
 
-import { Decimal128, Double, Long } from 'bson';
+import { Decimal128, type Document, Double, Long } from 'bson';
 import { type ConformanceCase, errorCases, expressionCases, objectId, pipelineCases } from '../case-format.ts';
 
 const sales = [
@@ -201,6 +201,7 @@ export const aggregation: ConformanceCase[] = [
       ],
     ],
   ]),
+  ...countCases(),
   ...pipelineCases(
     '$lookup',
     sales,
@@ -492,3 +493,59 @@ export const aggregation: ConformanceCase[] = [
     ],
   ]),
 ];
+
+/** Counts over several ranges of one index, as unread messages are counted: numbers of all types, overlaps, arrays, nothing found. */
+function countCases(): ConformanceCase[] {
+  const documents = [
+    { _id: 1, c: 'x', seq: 1, by: 'ann', gone: null },
+    { _id: 2, c: 'x', seq: 2, by: 'bob', gone: null },
+    { _id: 3, c: 'x', seq: Long.fromNumber(3), by: 'bob', gone: null, void: true },
+    { _id: 4, c: 'x', seq: new Double(4), by: 'bob', gone: null, for: ['ann', 'cy'] },
+    { _id: 5, c: 'x', seq: 5, by: 'bob', gone: new Date(0) },
+    { _id: 6, c: 'x', seq: 6, by: 'bob', gone: null, for: ['cy'] },
+    { _id: 7, c: 'y', seq: 1, by: 'bob', gone: null, text: 'long' },
+    { _id: 8, c: 'y', seq: 2, by: 'cy', gone: null },
+    { _id: 9, c: 'z', seq: 9, by: 'bob', gone: null },
+  ];
+  const before = [{ createIndexes: 'C', indexes: [{ key: { c: 1, seq: 1 }, name: 'c_seq', unique: true }] }];
+  const visible = { by: { $ne: 'ann' }, gone: null, void: { $exists: false }, for: { $ne: 'ann' } };
+  const counted = (name: string, ranges: Document[], result: Document[]): ConformanceCase => ({
+    name: `counts over ranges: ${name}`,
+    documents,
+    before,
+    command: {
+      aggregate: 'C',
+      pipeline: [
+        { $match: { $or: ranges, ...visible } },
+        { $group: { _id: '$c', n: { $sum: 1 } } },
+        { $sort: { _id: 1 } },
+      ],
+      cursor: {},
+    },
+    result,
+  });
+  return [
+    counted(
+      'of several groups',
+      [
+        { c: 'x', seq: { $gt: 0 } },
+        { c: 'y', seq: { $gt: 1 } },
+        { c: 'z', seq: { $gt: 9 } },
+      ],
+      [
+        { _id: 'x', n: 2 },
+        { _id: 'y', n: 1 },
+      ],
+    ),
+    counted(
+      'that overlap',
+      [
+        { c: 'x', seq: { $gt: 4 } },
+        { c: 'x', seq: { $gt: 1, $lt: 6 } },
+      ],
+      [{ _id: 'x', n: 2 }],
+    ),
+    counted('of one', [{ c: 'y', seq: { $gt: 0 } }], [{ _id: 'y', n: 2 }]),
+    counted('where there is nothing', [{ c: 'none', seq: { $gt: 0 } }], []),
+  ];
+}

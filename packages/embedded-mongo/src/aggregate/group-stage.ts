@@ -1,7 +1,8 @@
 /** $group. */
 import { type Collation, collatedIdentity } from '../bson/collation.ts';
-import { isDocument, setField, type TypedDocument } from '../bson/typed-values.ts';
+import { isDocument, numberOf, setField, type TypedDocument } from '../bson/typed-values.ts';
 import { ErrorCode, fail } from '../errors.ts';
+import type { FieldTree } from '../query/raw-projection.ts';
 import { type Accumulator, type AccumulatorFactory, compileAccumulator } from './accumulators.ts';
 import { compileExpression, scopeOf } from './expression.ts';
 import type { Expression } from './scope.ts';
@@ -38,6 +39,21 @@ function compileField(name: string, accumulator: unknown): GroupSpec['fields'][n
   const [operator, operand] = entries[0]!;
   if (!operator.startsWith('$')) fail(40234, `The field '${name}' must be an accumulator object`);
   return { name, make: compileAccumulator(operator, operand) };
+}
+
+/**
+ * The fields of a document that a $group reads: only where its operands are paths of fields, and numbers. Undefined where they are more than that
+ * (an operator may read anything), or the spec is none.
+ */
+export function fieldsOfGroup(spec: unknown): FieldTree | undefined {
+  if (!isDocument(spec)) return undefined;
+  const { _id, ...fields } = spec;
+  const accumulators = Object.values(fields);
+  if (!accumulators.every((accumulator) => isDocument(accumulator))) return undefined;
+  const operands = [_id, ...accumulators.flatMap((accumulator) => Object.values(accumulator as TypedDocument))];
+  const names = operands.filter((operand) => numberOf(operand) === undefined);
+  if (!names.every((name): name is string => typeof name === 'string' && /^\$[^$]/.test(name))) return undefined;
+  return new Map(names.map((name) => [name.slice(1).split('.')[0]!, true]));
 }
 
 /** Groups a stream. */

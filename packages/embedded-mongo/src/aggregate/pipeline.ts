@@ -12,12 +12,13 @@ import {
 import type { ResultStream } from '../commands/result-stream.ts';
 import type { Engine, QuerySpec } from '../engine.ts';
 import { ErrorCode, fail } from '../errors.ts';
+import { type FieldTree, includeFields } from '../query/raw-projection.ts';
 import { compareSortValues, parseSort, sortKeyOf, sortValuesOf } from '../query/sort-order.ts';
 import { bucketStages } from './bucket-stage.ts';
 import { checkStage, documentStage } from './document-stages.ts';
 import { baseVariables } from './expression.ts';
 import { literals } from './expression-test.ts';
-import { compileGroup, groupStream, STAGE_LIMIT_BYTES } from './group-stage.ts';
+import { compileGroup, fieldsOfGroup, groupStream, STAGE_LIMIT_BYTES } from './group-stage.ts';
 import { lookupStream, unionStream } from './lookup-stage.ts';
 import { isPlainStage, plainStage } from './plain-stages.ts';
 import { refuseStage } from './refused-stages.ts';
@@ -115,7 +116,19 @@ export function runPipeline(
   if (rest.length === 0) return cursor;
   const counted = countStage(rest[0]!, cursor);
   if (counted) return encodeStream(stagesOf(rest.slice(1), context)(counted));
-  return encodeStream(build(decodeStream(cursor)));
+  return encodeStream(build(decodeStream(withFields(cursor, fieldsOfStage(rest[0]!)))));
+}
+
+/** Leaves out what the stages do not read before it is decoded. */
+function withFields(source: ResultStream, fields: FieldTree | undefined): ResultStream {
+  if (!fields) return source;
+  return {
+    step: () => {
+      const document = source.step();
+      return document ? includeFields(document, fields) : document;
+    },
+    pause: () => source.pause(),
+  };
 }
 
 /** Counting needs no decoded documents: $count, and a $group by a constant that only sums constants. */
@@ -150,6 +163,10 @@ function constantGroup(spec: unknown): ((n: number) => TypedDocument) | undefine
   if (sums.length === 0 || sums.includes(undefined)) return undefined;
   return (n) => Object.fromEntries([['_id', _id], ...sums.map((sum) => [sum![0], new Int32(sum![1] * n)])]);
 }
+
+/** The fields that a first stage reads; undefined: perhaps all of them. */
+const fieldsOfStage = (stage: Document): FieldTree | undefined =>
+  '$group' in stage ? fieldsOfGroup(stage.$group) : undefined;
 
 type StreamStage = (source: TypedStream) => TypedStream;
 

@@ -61,7 +61,18 @@ export const ENCODED_VALUE_AT = 7;
 
 /** Encodes a single value as the only field ("v") of a document: its type is byte 4, its bytes start at byte 7. */
 export function encodeValue(value: unknown): Buffer {
+  // The commonest key of an index: general encoding took a tenth of a query with many ranges.
+  if (value instanceof ObjectId) return encodeObjectId(value);
   return encodeTyped({ v: value === undefined ? null : value });
+}
+
+function encodeObjectId(value: ObjectId): Buffer {
+  const bytes = Buffer.alloc(ENCODED_VALUE_AT + 13);
+  bytes.writeInt32LE(bytes.length, 0);
+  bytes[4] = BsonType.objectId;
+  bytes[5] = 'v'.charCodeAt(0);
+  bytes.set(value.id, ENCODED_VALUE_AT);
+  return bytes;
 }
 
 /** True for an embedded document, as opposed to a BSON scalar that happens to be an object. */

@@ -11,6 +11,7 @@ import type { IndexDefinition, RawMatcher } from '../store/index-definition.ts';
 import type { IndexField } from '../store/index-keys.ts';
 import { compileNode, type FilterNode, type Leaf } from './filter.ts';
 import { boundsOf, type FieldBounds, intersect } from './index-bounds.ts';
+import { joinPlans } from './join-ranges.ts';
 import { impliesPartialFilter } from './partial-index.ts';
 import { buildRanges, type ScanRange, sortFromIndex } from './scan-ranges.ts';
 
@@ -38,7 +39,7 @@ export interface IndexPlan {
 
 export interface UnionPlan {
   readonly kind: 'union';
-  readonly plans: readonly Plan[];
+  readonly plans: readonly IndexPlan[];
   readonly sorted: boolean;
 }
 
@@ -84,10 +85,11 @@ function bestIndex(
   collection: Collection,
   request: PlanRequest,
   conjuncts: readonly FilterNode[],
+  compileResidual: CompileResidual = residualOf,
 ): Candidate | undefined {
   let best: Candidate | undefined;
   for (const index of collection.indexes) {
-    const candidate = considerIndex(index, request, conjuncts, false);
+    const candidate = considerIndex(index, request, conjuncts, false, compileResidual);
     if (candidate && candidate.score > (best?.score ?? 0)) best = candidate;
   }
   return best;
@@ -133,6 +135,7 @@ function considerIndex(
   request: PlanRequest,
   conjuncts: readonly FilterNode[],
   forced: boolean,
+  compileResidual: CompileResidual = residualOf,
 ): Candidate | undefined {
   const leaves = conjuncts.filter((node): node is Leaf => node.kind === 'leaf');
   const implied = index.partialFilter ? impliesPartialFilter(index.partialFilter, leaves) : false;
@@ -160,7 +163,7 @@ function considerIndex(
     reverse: order?.reverse ?? false,
     merge: order?.merge ?? false,
     dedupe: ranges.mayRepeat,
-    residual: residualOf(conjuncts, decided),
+    residual: compileResidual(conjuncts, decided),
     sorted: order !== undefined,
   };
   return { plan, score: Math.max(score, 1) };
@@ -188,25 +191,55 @@ function scoreOf(
   return bound + unique + rest - index.fields.length / 100;
 }
 
-/** An $or whose branches all use an index is the union of their ranges. */
+/** An $or whose branches all use an index is the union of their ranges; of one and the same index, a single scan of them. */
 function planUnion(
   collection: Collection,
   request: PlanRequest,
   conjuncts: readonly FilterNode[],
   score: number,
-): UnionPlan | undefined {
+): Plan | undefined {
   for (const node of conjuncts) {
     if (node.kind !== 'or' || node.branches.length === 0) continue;
     const others = conjuncts.filter((other) => other !== node);
-    const branches = node.branches.map((branch) => {
-      const filter: FilterNode = { kind: 'and', branches: [...others, branch] };
-      return bestIndex(collection, { ...request, filter, sort: undefined }, flatten(filter));
-    });
-    if (branches.every((branch) => branch && branch.score > score)) {
-      return { kind: 'union', plans: branches.map((branch) => branch!.plan), sorted: false };
-    }
+    const plans = planBranches(collection, { ...request, sort: undefined }, others, node.branches, score);
+    if (plans) return joinPlans(plans) ?? { kind: 'union', plans, sorted: false };
   }
   return undefined;
+}
+
+/** A plan for each branch together with the conditions around the $or; undefined if one has none that is better than `score`. */
+function planBranches(
+  collection: Collection,
+  request: PlanRequest,
+  others: readonly FilterNode[],
+  branches: readonly FilterNode[],
+  score: number,
+): IndexPlan[] | undefined {
+  const residuals = sharedResiduals();
+  const plans: IndexPlan[] = [];
+  let former: Candidate | undefined;
+  for (const branch of branches) {
+    const conjuncts = [...others, ...flatten(branch)];
+    // Branches of the same form use the same index: then the others need not be looked at, however many branches there are.
+    const again = former && considerIndex(former.plan.index, request, conjuncts, false, residuals);
+    former = again && again.score === former?.score ? again : bestIndex(collection, request, conjuncts, residuals);
+    if (!former || former.score <= score) return undefined;
+    plans.push(former.plan);
+  }
+  return plans;
+}
+
+type CompileResidual = typeof residualOf;
+
+/** Branches that leave the same conditions to be tested get the same test, compiled once. */
+function sharedResiduals(): CompileResidual {
+  let last: { rest: readonly FilterNode[]; test: RawMatcher | undefined } | undefined;
+  return (conjuncts, decided) => {
+    const rest = conjuncts.filter((node) => !decided.has(node));
+    const same = last?.rest.length === rest.length && rest.every((node, i) => node === last?.rest[i]);
+    if (!last || !same) last = { rest, test: residualOf(rest, new Set()) };
+    return last.test;
+  };
 }
 
 function planHinted(collection: Collection, request: PlanRequest, conjuncts: readonly FilterNode[]): Plan {
