@@ -1,5 +1,5 @@
 import { ChatError } from '@confab/contracts';
-import { MongoError, MongoServerError } from 'mongodb';
+import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
 
 const DUPLICATE_KEY = 11000;
 const WRITE_CONFLICT = 112;
@@ -36,9 +36,17 @@ const BROKEN_CONNECTION = new Set(['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED',
 const isBrokenConnection = (error: unknown): boolean =>
   error instanceof Error && 'syscall' in error && 'code' in error && BROKEN_CONNECTION.has(String(error.code));
 
+/** What kept a bulk write from being answered is wrapped by the driver, and has another name then. */
+const bare = (error: unknown): unknown =>
+  error instanceof MongoBulkWriteError && (error.errorResponse as unknown) instanceof Error
+    ? error.errorResponse
+    : error;
+
 /** No answer came, so the write may have happened. */
-export const isUnknownResult = (error: unknown): boolean =>
-  (error instanceof MongoError && NO_ANSWER.has(error.name)) || isBrokenConnection(error);
+export const isUnknownResult = (error: unknown): boolean => {
+  const cause = bare(error);
+  return (cause instanceof MongoError && NO_ANSWER.has(cause.name)) || isBrokenConnection(cause);
+};
 
 /**
  * The server gave this write up for the sake of another one: it did not happen, and may simply be repeated. Servers on PostgreSQL say so in

@@ -1,9 +1,10 @@
-import { type InsertResult, type MessageRepository, markBefore, type StoredMessage } from '@confab/chat';
+import { type MessageRepository, markBefore } from '@confab/chat';
 import { type Filter, ObjectId } from 'mongodb';
 
 import type { Collections } from './collections.ts';
-import { fromMessage, type MessageDoc, oid, toMessage } from './documents.ts';
-import { guarded, isDuplicateKey, isUnknownResult, isWriteConflict } from './failures.ts';
+import { type MessageDoc, oid, toMessage } from './documents.ts';
+import { guarded, isDuplicateKey } from './failures.ts';
+import { createMessageInserts } from './message-inserts.ts';
 import { countUnread } from './unread-counts.ts';
 
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
@@ -115,45 +116,8 @@ function readers(messages: Messages) {
 }
 
 function writers(messages: Messages) {
-  const findByClientId = async (message: StoredMessage) =>
-    messages.findOne({
-      conversationId: oid(message.conversationId),
-      senderId: message.senderId,
-      clientMessageId: message.clientMessageId as string,
-    });
-
-  /** Which unique index refused it is asked of the data: not every compatible server names the index. */
-  const explainDuplicate = async (message: StoredMessage): Promise<InsertResult> => {
-    if (message.clientMessageId !== null) {
-      const earlier = await findByClientId(message);
-      if (earlier?._id.equals(oid(message.id))) return { kind: 'inserted' };
-      if (earlier) return { kind: 'client-id-used', message: toMessage(earlier) };
-    }
-    const own = await messages.findOne({ _id: oid(message.id) }, { projection: { _id: 1 } });
-    return own ? { kind: 'inserted' } : { kind: 'seq-taken' };
-  };
-
-  const insertOnce = async (message: StoredMessage): Promise<InsertResult> => {
-    try {
-      await messages.insertOne(fromMessage(message));
-      return { kind: 'inserted' };
-    } catch (error) {
-      if (isDuplicateKey(error)) return explainDuplicate(message);
-      throw error;
-    }
-  };
-
   return {
-    // A lost reply leaves it open whether the insert happened. The same _id again settles it: then it is there already.
-    insert: (message) =>
-      guarded(async () => {
-        try {
-          return await insertOnce(message);
-        } catch (error) {
-          if (!isUnknownResult(error) && !isWriteConflict(error)) throw error;
-          return insertOnce(message);
-        }
-      }),
+    insert: createMessageInserts(messages),
     fillVoid: (conversationId, seq, now) =>
       guarded(async () => {
         try {

@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest';
+import { gather } from './gather.ts';
+
+const fulfilled = <T>(value: T): PromiseSettledResult<T> => ({ status: 'fulfilled', value });
+
+/** Runs that end when the test says so. */
+function held(options: { size?: number; atOnce?: number; patienceMs?: number } = {}) {
+  const runs: { items: number[]; end: (outcomes?: PromiseSettledResult<number>[]) => void }[] = [];
+  const call = gather<number, number>({
+    ...{ size: 100, atOnce: 1, patienceMs: 60_000, ...options },
+    run: (items) =>
+      new Promise((resolve) =>
+        runs.push({ items, end: (outcomes = items.map((n) => fulfilled(n * 10))) => resolve(outcomes) }),
+      ),
+  });
+  return { runs, call, itemsOf: () => runs.map(({ items }) => items) };
+}
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+it('runs what is called in one turn together and in order, and gives each its own answer', async () => {
+  const { call, runs, itemsOf } = held();
+  const calls = [1, 2, 3].map(call);
+  await turn();
+  expect(itemsOf()).toEqual([[1, 2, 3]]);
+  runs[0]?.end();
+  expect(await Promise.all(calls)).toEqual([10, 20, 30]);
+});
+
+it('lets one fail without its neighbours', async () => {
+  const { call, runs } = held();
+  const calls = [1, 2].map(call);
+  await turn();
+  runs[0]?.end([{ status: 'rejected', reason: new Error('only me') }, fulfilled(20)]);
+  expect(await Promise.allSettled(calls)).toEqual([
+    { status: 'rejected', reason: new Error('only me') },
+    fulfilled(20),
+  ]);
+});
+
+it('fails all of a run that throws, and goes on', async () => {
+  let broken = true;
+  const call = gather<number, number>({
+    ...{ size: 10, atOnce: 1, patienceMs: 60_000 },
+    run: async (items) => {
+      if (broken) throw new Error('away');
+      return items.map(fulfilled);
+    },
+  });
+  await expect(Promise.all([call(1), call(2)])).rejects.toThrow('away');
+  broken = false;
+  expect(await call(3)).toBe(3);
+});
+
+it('gathers while as many runs as are allowed are under way, within the size of one', async () => {
+  const { call, runs, itemsOf } = held({ atOnce: 2, size: 3 });
+  void call(1);
+  await turn();
+  void call(2);
+  await turn();
+  for (const n of [3, 4, 5, 6]) void call(n);
+  await turn();
+  expect(itemsOf()).toEqual([[1], [2]]);
+  runs[0]?.end();
+  await turn();
+  expect(itemsOf()).toEqual([[1], [2], [3, 4, 5]]);
+  runs[1]?.end();
+  await turn();
+  expect(itemsOf()).toEqual([[1], [2], [3, 4, 5], [6]]);
+});
+
+it('waits for a run that hangs no longer than its patience', async () => {
+  const { call, runs, itemsOf } = held({ patienceMs: 20 });
+  void call(1);
+  await turn();
+  const later = call(2);
+  await expect.poll(itemsOf).toEqual([[1], [2]]);
+  runs[1]?.end();
+  expect(await later).toBe(20);
+});

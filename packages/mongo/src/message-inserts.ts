@@ -1,0 +1,88 @@
+import { gather, type InsertResult, type StoredMessage } from '@confab/chat';
+import { MongoBulkWriteError, MongoServerError } from 'mongodb';
+import type { Collections } from './collections.ts';
+import { fromMessage, oid, toMessage } from './documents.ts';
+import { guarded, isDuplicateKey, isUnknownResult, isWriteConflict } from './failures.ts';
+
+type Messages = Collections['messages'];
+
+/** Messages of one command. Source: a hundred of 10,000 characters of 4 bytes are 4 MB, a tenth of what a command may have. */
+const AT_A_TIME = 100;
+/** Commands under way for which further messages wait. Source: two keep a store busy; with more there is less to gather. */
+const UNDER_WAY = 2;
+/** Milliseconds that a message waits for them. Source: of the 100 ms that a send may take at p99. */
+const PATIENCE_MS = 10;
+
+/**
+ * Stores messages, those that come together in one command. Each has the result that an insert of its own would have.
+ * @throws ChatError UNAVAILABLE
+ */
+export function createMessageInserts(messages: Messages): (message: StoredMessage) => Promise<InsertResult> {
+  const insertTogether = gather<StoredMessage, InsertResult>({
+    size: AT_A_TIME,
+    atOnce: UNDER_WAY,
+    patienceMs: PATIENCE_MS,
+    run: (batch) => insertAll(messages, batch),
+  });
+  return (message) =>
+    guarded(async () => {
+      try {
+        return await insertTogether(message);
+      } catch (error) {
+        // A lost reply leaves it open whether the insert happened. The same _id again settles it: then it is there already.
+        if (!isUnknownResult(error) && !isWriteConflict(error)) throw error;
+        return insertTogether(message);
+      }
+    });
+}
+
+/** @throws what fails all of them: no answer, or the majority did not confirm */
+async function insertAll(messages: Messages, batch: StoredMessage[]): Promise<PromiseSettledResult<InsertResult>[]> {
+  const failures = await insertUnordered(messages, batch);
+  return Promise.allSettled(
+    batch.map(async (message, index) => {
+      const failure = failures.get(index);
+      if (failure === undefined) return { kind: 'inserted' } as const;
+      if (isDuplicateKey(failure)) return explainDuplicate(messages, message);
+      throw failure;
+    }),
+  );
+}
+
+/** @returns why single ones were refused, by their place */
+async function insertUnordered(
+  messages: Messages,
+  batch: readonly StoredMessage[],
+): Promise<Map<number, MongoServerError>> {
+  try {
+    await messages.insertMany(batch.map(fromMessage), { ordered: false });
+    return new Map();
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error;
+    const unconfirmed = error.result.getWriteConcernError();
+    if (unconfirmed) throw new MongoServerError({ code: unconfirmed.code, message: unconfirmed.errmsg ?? '' });
+    const refused = error.result.getWriteErrors();
+    if (refused.length === 0) throw error;
+    return new Map(
+      refused.map(({ index, code, errmsg }) => [index, new MongoServerError({ code, message: errmsg ?? '' })]),
+    );
+  }
+}
+
+/** Which unique index refused it is asked of the data: not every compatible server names the index. */
+async function explainDuplicate(messages: Messages, message: StoredMessage): Promise<InsertResult> {
+  if (message.clientMessageId !== null) {
+    const earlier = await findByClientId(messages, message);
+    if (earlier?._id.equals(oid(message.id))) return { kind: 'inserted' };
+    if (earlier) return { kind: 'client-id-used', message: toMessage(earlier) };
+  }
+  const own = await messages.findOne({ _id: oid(message.id) }, { projection: { _id: 1 } });
+  return own ? { kind: 'inserted' } : { kind: 'seq-taken' };
+}
+
+const findByClientId = (messages: Messages, message: StoredMessage) =>
+  messages.findOne({
+    conversationId: oid(message.conversationId),
+    senderId: message.senderId,
+    clientMessageId: message.clientMessageId as string,
+  });
