@@ -7,8 +7,10 @@ import { fuzzRest } from './rest-fuzz.ts';
 import { fuzzSockets } from './socket-fuzz.ts';
 import { createFuzzWorld, type FuzzWorld } from './world.ts';
 
-/** Milliseconds that an event may be on its way to somebody who was removed meanwhile. */
-const IN_FLIGHT_MS = 1_000;
+/** Source: docs/security.md. A request that was under way when the member went has 1 s to publish; news waits in one inbox, which is late under load. */
+const TOLERANCE = { afterNewsMs: 1_000, newsMs: 10_000 };
+/** Milliseconds that the last events have to arrive. */
+const IN_FLIGHT_MS = 2_000;
 
 /** 33 to 35 at random: calls and events made from the contracts' schemas, with members coming and going. */
 export const fuzzing = ({ calls, events }: Pick<Arguments, 'calls' | 'events'>): AbuseRow => ({
@@ -32,9 +34,9 @@ async function run({ rig, seed, say }: Trial, calls: number, events: number) {
   const [rest, sockets] = [settledValue(restRun), settledValue(socketRun)];
   say(`REST: ${rest.summary}`);
   say(`sockets: ${sockets.answers.summary}`);
-  await sleep(IN_FLIGHT_MS * 2);
+  await sleep(IN_FLIGHT_MS);
   for (const problem of [...rest.problems, ...sockets.answers.problems]) findings.check(false, problem);
-  const violations = world.ledger.violations(IN_FLIGHT_MS);
+  const violations = world.ledger.violations(TOLERANCE);
   for (const named of violations) {
     const { event, conversationId, userId } = named;
     findings.check(false, `${event} of ${conversationId} reached ${userId}, who ${world.ledger.history(named)}`);

@@ -10,6 +10,16 @@ export interface Named {
   userId: string;
   conversationId: string;
   event: string;
+  /** When the same socket was told that its user is out of the conversation, if that was the last news of it. */
+  toldAt?: number | undefined;
+}
+
+/** Bounds of what may reach somebody who is out already, in milliseconds. */
+export interface Tolerance {
+  /** What was done while they were a member, and came behind the news that they are out. Typing has none: the gateway that told them stops it. */
+  afterNewsMs: number;
+  /** From the answer to the removal until the news of it, at most. */
+  newsMs: number;
 }
 
 /**
@@ -38,18 +48,26 @@ export class MembershipLedger {
     return this.#of(conversationId, userId).some(({ from, to }) => from <= at && at <= to + graceMs);
   }
 
-  /** Events that reached somebody who was not in the conversation at that time. */
-  violations(graceMs: number): Named[] {
-    return this.named.filter(({ conversationId, userId, at }) => !this.wasIn(conversationId, userId, at, graceMs));
+  /**
+   * Events that reached somebody who was not in the conversation at that time. What is late is measured from the news on the same socket, which waited
+   * in the same queues, and not from an answer that came another way: a busy machine, or a busy suite, delays both alike.
+   */
+  violations({ afterNewsMs, newsMs }: Tolerance): Named[] {
+    return this.named.filter(({ conversationId, userId, at, event, toldAt }) => {
+      if (this.wasIn(conversationId, userId, at, 0)) return false;
+      if (toldAt === undefined) return !this.wasIn(conversationId, userId, at, newsMs);
+      return event.startsWith('typing:') || at - toldAt > afterNewsMs;
+    });
   }
 
   /** What is known of the user in the conversation, for who looks into a violation. Milliseconds before and after `at`. */
-  history({ conversationId, userId, at }: Named): string {
+  history({ conversationId, userId, at, toldAt }: Named): string {
     const stays = this.#of(conversationId, userId);
     if (stays.length === 0) return 'was never in it';
-    return stays
-      .map(({ from, to }) => `was in it from ${Math.round(from - at)} to ${Math.round(to - at)} ms`)
-      .join(', ');
+    const told =
+      toldAt === undefined ? 'was not told that they are out' : `was told so at ${Math.round(toldAt - at)} ms`;
+    const spans = stays.map(({ from, to }) => `from ${Math.round(from - at)} to ${Math.round(to - at)} ms`);
+    return `was in it ${spans.join(', ')}, and ${told}`;
   }
 
   /** Conversations that the user was never in. */

@@ -93,16 +93,25 @@ async function connectAll(rig: AbuseRig, people: Person[], ledger: MembershipLed
 /** Notes every event that names a conversation, and keeps nothing else. */
 export function watch(device: Device, userId: string, ledger: MembershipLedger): void {
   device.socket.offAny();
+  /** When this socket was told that the user is out of a conversation, by its id. */
+  const toldAt = new Map<string, number>();
   device.socket.onAny((event: string, payload: unknown) => {
-    const named = conversationIn(payload);
-    if (named && !isOwnChange(event, payload, userId))
-      ledger.named.push({ at: performance.now(), userId, conversationId: named, event });
+    const conversationId = conversationIn(payload);
+    if (!conversationId) return;
+    const at = performance.now();
+    const change = ownChange(event, payload, userId);
+    if (change === undefined)
+      ledger.named.push({ at, userId, conversationId, event, toldAt: toldAt.get(conversationId) });
+    else if (change === 'member-removed') toldAt.set(conversationId, at);
+    else toldAt.delete(conversationId);
   });
 }
 
-/** Who is removed is told so, and that is the last that they are told. */
-const isOwnChange = (event: string, payload: unknown, userId: string): boolean =>
-  event === 'conversation:updated' && (payload as { userIds?: string[] }).userIds?.includes(userId) === true;
+/** What happened to the user themselves: who is removed is told so, and that is the last that they are told. */
+function ownChange(event: string, payload: unknown, userId: string): string | undefined {
+  const { userIds, change } = payload as { userIds?: string[]; change?: string };
+  return event === 'conversation:updated' && userIds?.includes(userId) ? change : undefined;
+}
 
 function conversationIn(payload: unknown): string | undefined {
   const { conversationId, message } = (payload ?? {}) as {
