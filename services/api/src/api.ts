@@ -37,6 +37,7 @@ import type { ApiContext } from './handlers/types.ts';
 import { createObjectIds } from './object-ids.ts';
 import { authentication } from './plugins/authentication.ts';
 import { bodyDeadline } from './plugins/body-deadline.ts';
+import { answerClientError, answerExpectation } from './plugins/client-errors.ts';
 import { docs } from './plugins/docs.ts';
 import { draining } from './plugins/draining.ts';
 import { failures, notFound, sendFailure, toChatError } from './plugins/failures.ts';
@@ -103,6 +104,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   const lag = createLagProbe();
   const ctx = contextOf(deps);
   const app = newFastify(deps);
+  app.server.on('checkExpectation', answerExpectation);
 
   await app.register(failures);
   await app.register(draining);
@@ -158,7 +160,9 @@ function newFastify({ config, logger }: ApiDependencies): FastifyInstance {
     forceCloseConnections: 'idle',
     // the body has a deadline of its own, which leaves uploads out: see body-deadline
     requestTimeout: 0,
-    http: { headersTimeout: BODY_DEADLINE_MS },
+    // who leaves the host out is answered like everybody: Node's own refusal would be empty
+    http: { headersTimeout: BODY_DEADLINE_MS, requireHostHeader: false },
+    clientErrorHandler: answerClientError,
     connectionTimeout: 60_000,
     keepAliveTimeout: 72_000,
     frameworkErrors: (error, _request, reply) => void sendFailure(reply as never, toChatError(error)),
