@@ -10,4 +10,5 @@ export * from './revocation-list.ts';
 export * from './script.ts';
 export * from './server-check.ts';
 export * from './subscriptions.ts';
+export * from './use-counters.ts';
 export * from './user-quota.ts';

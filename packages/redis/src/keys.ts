@@ -23,6 +23,8 @@ export interface Keys {
   offlineChecks: string;
   /** ZSET of the uses in one rate window. */
   rateWindow(key: string): string;
+  /** A counter of uses that begins anew after a time. */
+  useCounter(key: string): string;
   /** STREAM of revocations, the durable list. */
   revocations: string;
   /** Sharded Pub/Sub channel that says "the list has grown". Same slot as `revocations`. */
@@ -51,6 +53,7 @@ export function createKeys(prefix: string = DEFAULT_KEY_PREFIX): Keys {
     leases: `${prefix}:{presence}:leases`,
     offlineChecks: `${prefix}:{presence}:offline-checks`,
     rateWindow: (key) => `${prefix}:rate:{${tag(key)}}`,
+    useCounter: (key) => `${prefix}:uses:{${tag(key)}}`,
     revocations: `${prefix}:{revocations}`,
     revocationsChannel: `${prefix}:{revocations}:channel`,
     receipts: (partition) => `${prefix}:receipts:{r${partition}}`,

@@ -1,22 +1,39 @@
-import type { RateLimiter } from '@confab/chat';
+import { gather, type RateLimiter } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
 import { MemoryRateLimiter } from '@confab/memory';
 import type { RedisConnection } from './connection.ts';
-import { loadScript, runScript } from './script.ts';
+import { loadScript, runScript, scriptGroups } from './script.ts';
 
-const takeFromWindow = loadScript(new URL('./lua/take-from-window.lua', import.meta.url));
+const takeFromWindows = loadScript(new URL('./lua/take-from-windows.lua', import.meta.url));
+
+/** A use that is to be counted. */
+interface Use {
+  key: string;
+  rule: { limit: number; windowMs: number };
+  member: string;
+}
+
+/** Uses counted by one call at most. */
+const USES_AT_ONCE = 250;
 
 /** After a failure Redis is left alone for so long: else every send would first wait for a command to time out. */
 const PAUSE_AFTER_FAILURE_MS = 1_000;
 
 /**
- * Exact sliding windows in Redis, one for all processes. While Redis is away each process counts for itself, so that sends go on; a user
+ * Exact sliding windows in Redis, one for all processes; what is taken in one turn of the event loop is counted by one command. While Redis is away each process counts for itself, so that sends go on; a user
  * then has the limit once per process.
  */
 export class RedisRateLimiter implements RateLimiter {
   readonly #connection: RedisConnection;
   readonly #fallback: MemoryRateLimiter;
   readonly #now: () => number;
+  /** @returns the milliseconds until there is room, 0 if it is counted */
+  readonly #takeShared = gather<Use, number>({
+    size: USES_AT_ONCE,
+    atOnce: Number.POSITIVE_INFINITY,
+    patienceMs: 0,
+    run: (uses) => this.#takeAll(uses),
+  });
   #awayUntil = 0;
   #away = false;
 
@@ -29,7 +46,7 @@ export class RedisRateLimiter implements RateLimiter {
   async take(key: string, rule: { limit: number; windowMs: number }, member: string) {
     if (this.#now() < this.#awayUntil) return this.#fallback.take(key, rule, member);
     try {
-      const waitMs = await this.#takeShared(key, rule, member);
+      const waitMs = await this.#takeShared({ key, rule, member });
       this.#onAnswer();
       return waitMs === 0
         ? ({ allowed: true } as const)
@@ -51,9 +68,20 @@ export class RedisRateLimiter implements RateLimiter {
     }
   }
 
-  async #takeShared(key: string, rule: { limit: number; windowMs: number }, member: string): Promise<number> {
-    const keys = [this.#connection.keys.rateWindow(key)];
-    return Number(await runScript(this.#connection, takeFromWindow, keys, [rule.limit, rule.windowMs, member]));
+  async #takeAll(uses: readonly Use[]): Promise<PromiseSettledResult<number>[]> {
+    const outcomes = await Promise.all(scriptGroups(this.#connection, uses).map((group) => this.#takeGroup(group)));
+    return outcomes.flat();
+  }
+
+  async #takeGroup(uses: readonly Use[]): Promise<PromiseSettledResult<number>[]> {
+    try {
+      const keys = uses.map(({ key }) => this.#connection.keys.rateWindow(key));
+      const args = uses.flatMap(({ rule, member }) => [rule.limit, rule.windowMs, member]);
+      const waits = (await runScript(this.#connection, takeFromWindows, keys, args)) as number[];
+      return waits.map((wait) => ({ status: 'fulfilled', value: Number(wait) }));
+    } catch (reason) {
+      return uses.map(() => ({ status: 'rejected', reason }));
+    }
   }
 
   #onAnswer(): void {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 import { parseTraceparent } from './tracing.ts';
 
@@ -49,9 +49,10 @@ function describeRequest(request: { method?: string; url?: string; ip?: string; 
   };
 }
 
-/** A new id that follows one request through every service (16 random bytes as hexadecimal digits, as W3C trace ids). */
+/** A new id that follows one request through every service (122 random bits as 32 hexadecimal digits, as W3C trace ids). */
 export function newTraceId(): string {
-  return randomBytes(16).toString('hex');
+  // Node keeps random numbers for UUIDs in stock: bytes of one's own cost 3 µs each time.
+  return randomUUID().replaceAll('-', '');
 }
 
 /** The trace id that a caller gave (as itself, or within a W3C `traceparent`), if it is one, else a new one. */

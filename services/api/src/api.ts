@@ -16,7 +16,6 @@ import { ChatError } from '@confab/contracts';
 import { externalPolicyOf, type Media, type MediaVariables } from '@confab/media';
 import { limitedTraceLog } from '@confab/redis';
 import {
-  addressGroup,
   createHealth,
   createLagProbe,
   createMetrics,
@@ -29,12 +28,12 @@ import {
   traceIdFrom,
 } from '@confab/service-kit';
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance, LogController } from 'fastify';
+import type { SharedCounts } from './address-counts.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './handlers/types.ts';
 import { createObjectIds } from './object-ids.ts';
+import { addressLimit } from './plugins/address-limit.ts';
 import { authentication } from './plugins/authentication.ts';
 import { bodyDeadline } from './plugins/body-deadline.ts';
 import { answerClientError, answerExpectation } from './plugins/client-errors.ts';
@@ -44,6 +43,7 @@ import { failures, notFound, sendFailure, toChatError } from './plugins/failures
 import { localMedia } from './plugins/local-media.ts';
 import { measures } from './plugins/measures.ts';
 import { overload } from './plugins/overload.ts';
+import { secureHeaders } from './plugins/secure-headers.ts';
 import { validation } from './plugins/validation.ts';
 import { registerRoutes } from './routes.ts';
 
@@ -81,8 +81,8 @@ export interface ApiDependencies {
   metrics?: Registry;
   /** Traces are off if absent. */
   tracer?: Tracer | undefined;
-  /** Counts requests by address for all processes (an ioredis client); each process for itself if absent. */
-  addressCounter?: unknown;
+  /** Counts requests by address for all processes; each process for itself if absent. */
+  addressCounts?: SharedCounts;
   /** See `failpoints.ts`. */
   atStep?: ChatContext['atStep'];
   /** Further plugins on the same server (standalone's page). */
@@ -112,7 +112,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   await app.register(bodyDeadline, { deadlineMs: BODY_DEADLINE_MS });
   await app.register(validation);
   await app.register(overload, { maxInFlight: config.MAX_IN_FLIGHT, lag });
-  await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
+  await app.register(secureHeaders);
   await app.register(cors, {
     origin: exactOrigins(config.CLIENT_URL),
     credentials: true,
@@ -121,7 +121,11 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
     exposedHeaders: ['retry-after', 'x-trace-id'],
   });
   await app.register(docs);
-  await app.register(rateLimit, addressLimit(deps));
+  await app.register(addressLimit, {
+    limit: config.REQUESTS_PER_MINUTE_PER_ADDRESS,
+    shared: deps.addressCounts,
+    onAway: (error) => ctx.log.warn({ err: error }, 'addresses are limited per process while the bus is away'),
+  });
   await app.register(notFound);
   await app.register(authentication, {
     config,
@@ -195,25 +199,6 @@ const BODY_DEADLINE_MS = 30_000;
 
 /** Browsers send an origin without a trailing slash; people write it with one. */
 const exactOrigins = (urls: readonly string[]): string[] => urls.map((url) => url.replace(/\/$/, ''));
-
-function addressLimit({ config, addressCounter }: ApiDependencies) {
-  return {
-    max: config.REQUESTS_PER_MINUTE_PER_ADDRESS,
-    keyGenerator: (request: { ip: string }) => addressGroup(request.ip),
-    timeWindow: 60_000,
-    ...(addressCounter !== undefined && { redis: addressCounter }),
-    // the limit is against abuse: without Redis requests pass
-    skipOnError: true,
-    nameSpace: 'confab:address:',
-    allowList: (request: { routeOptions: { config?: { operations?: boolean } } }) =>
-      request.routeOptions.config?.operations === true,
-    errorResponseBuilder: (_request: unknown, context: { ttl: number }) =>
-      new ChatError('RATE_LIMITED', {
-        retryAfter: Math.ceil(context.ttl / 1_000),
-        reason: 'Too many requests from this address',
-      }),
-  } as never;
-}
 
 function registerOperation(app: FastifyInstance, path: string, operations: ReturnType<typeof createOperations>): void {
   app.get(path, { config: { operations: true } }, async (_request, reply) => {

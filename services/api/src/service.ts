@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createMedia } from '@confab/media';
 import { connectMongo } from '@confab/mongo';
-import { connectCommands } from '@confab/redis';
+import { connectCommands, RedisUseCounters } from '@confab/redis';
 import {
   createHealth,
   createLogger,
@@ -51,7 +51,7 @@ export async function startApiService(env: Environment) {
     bus: { ...bus, publisher: tracePublisher(bus.publisher, tracer), receipts: traceReceiptLog(bus.receipts, tracer) },
     logger,
     health,
-    addressCounter: addresses.client,
+    addressCounts: new RedisUseCounters(addresses),
     metrics,
     tracer,
     atStep: failpointOf(config.FAILPOINT),

@@ -14,8 +14,9 @@ export const draining = fp(async (app: FastifyInstance) => {
     sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
     sweeping.unref();
   });
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (sweeping) reply.header('connection', 'close');
+    done(null, payload);
   });
   app.addHook('onClose', async () => clearInterval(sweeping));
 });

@@ -25,28 +25,37 @@ export const measures = fp(async (app: FastifyInstance, { registry, lag, tracer 
   app.decorateRequest('outcome', 'ok');
 
   // By which the caller finds the request in the logs.
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-trace-id', request.id);
+    done();
   });
-  app.addHook('preSerialization', async (request, _reply, payload) => {
+  app.addHook('preSerialization', (request, _reply, payload, done) => {
     const { error, data } = (payload ?? {}) as { error?: { code?: string }; data?: unknown };
     if (error?.code) request.outcome = error.code;
     else if (nameOf(request) === 'sync') countVerdicts(metrics, data as SyncResult);
-    return payload;
+    done(null, payload);
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const operation = nameOf(request);
-    if (!operation) return;
-    const seconds = reply.elapsedTime / 1_000;
-    metrics.requests.inc({ operation, outcome: request.outcome });
-    metrics.durations.observe({ operation }, seconds);
-    if (request.outcome === 'RATE_LIMITED') metrics.rateLimited.inc({ operation });
-    if (operation !== 'sendMessage') return;
-    metrics.sends.inc({ result: request.outcome });
-    if (request.outcome === 'ok') metrics.sendDuration.observe(seconds);
+    if (operation) observe(metrics, operation, request.outcome, reply.elapsedTime / 1_000);
+    done();
   });
   if (tracer) traceRequests(app, tracer);
 });
+
+function observe(
+  metrics: ReturnType<typeof createApiMetrics>,
+  operation: string,
+  outcome: string,
+  seconds: number,
+): void {
+  metrics.requests.inc({ operation, outcome });
+  metrics.durations.observe({ operation }, seconds);
+  if (outcome === 'RATE_LIMITED') metrics.rateLimited.inc({ operation });
+  if (operation !== 'sendMessage') return;
+  metrics.sends.inc({ result: outcome });
+  if (outcome === 'ok') metrics.sendDuration.observe(seconds);
+}
 
 /** The name of the contract's route; undefined for operations and unknown paths. */
 const nameOf = (request: FastifyRequest) =>

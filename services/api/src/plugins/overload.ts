@@ -6,10 +6,10 @@ import fp from 'fastify-plugin';
 /** Refuses work that would only wait: with a reason and a time to come back, before anything of it is queued. */
 export const overload = fp(async (app: FastifyInstance, options: { maxInFlight: number; lag: LagProbe }) => {
   let inFlight = 0;
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.operations) return;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.operations) return done();
     if (inFlight >= options.maxInFlight || options.lag.overloaded())
-      throw new ChatError('OVERLOADED', { retryAfter: 1 });
+      return done(new ChatError('OVERLOADED', { retryAfter: 1 }));
     inFlight++;
     let counted = true;
     const leave = () => {
@@ -18,6 +18,7 @@ export const overload = fp(async (app: FastifyInstance, options: { maxInFlight: 
     };
     // Of the reply: that of a request comes as soon as its body is read. It comes for answered and for abandoned requests alike.
     reply.raw.destroyed ? leave() : reply.raw.once('close', leave);
+    done();
   });
 });
 

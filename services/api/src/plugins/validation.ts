@@ -8,10 +8,9 @@ import Type, { type TSchema } from 'typebox';
  * things. Bodies are taken as they are; only query strings, which are always text, get their numbers read.
  */
 export const validation = fp(async (app: FastifyInstance) => {
-  app.addHook('preValidation', async ({ body }) => {
-    if (isDeeperThan(body, limits.jsonDepth)) {
-      throw new ChatError('VALIDATION_FAILED', { reason: 'The body nests too deep' });
-    }
+  app.addHook('preValidation', ({ body }, _reply, done) => {
+    if (!isDeeperThan(body, limits.jsonDepth)) return done();
+    done(new ChatError('VALIDATION_FAILED', { reason: 'The body nests too deep' }));
   });
   app.setValidatorCompiler(({ schema, httpPart }) => {
     const contract = schema as TSchema;

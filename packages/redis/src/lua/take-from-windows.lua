@@ -1,0 +1,30 @@
+-- Counts uses in exact sliding windows, one use per window named.
+-- KEYS     windows: ZSET member -> when it was counted (Unix ms by the clock of Redis); one of them may come several times
+-- ARGV     for each key: limit, length of the window in ms, member
+-- Returns for each key 0 if it is counted (now, or before: a member counts once), else the ms until there is room.
+-- Guarantee: over all processes never more than `limit` members in any window. Refusals are not counted, and do not lengthen the wait.
+-- The keys are of one slot, or the server is no cluster.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function take(key, limit, window, member)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)
+  if redis.call('ZSCORE', key, member) then return 0 end
+  local used = redis.call('ZCARD', key)
+  if used < limit then
+    redis.call('ZADD', key, now, member)
+    redis.call('PEXPIRE', key, window)
+    return 0
+  end
+  if limit < 1 then return window end
+  -- With a limit that was lowered, more than one use must leave before there is room.
+  local leaving = redis.call('ZRANGE', key, used - limit, used - limit, 'WITHSCORES')
+  return math.max(1, leaving[2] + window - now)
+end
+
+local waits = {}
+for i = 1, #KEYS do
+  local at = 3 * (i - 1)
+  waits[i] = take(KEYS[i], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3])
+end
+return waits
