@@ -1,11 +1,17 @@
 import { type DeliveredReceipt, limits, type ReadReceipt } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
-import type { StoredConversation, StoredMembership } from './model.ts';
-import type { MessageAuthor } from './ports/repositories.ts';
+import { AT_ONCE, inBatches } from './in-batches.ts';
+import type { OutboundEvent } from './ports/bus.ts';
+import type { DeliveredMark, MessageAuthor, Roster } from './ports/repositories.ts';
 import { outbound, publishOrLeaveToSync } from './publish.ts';
 import { lowestTwo } from './views.ts';
 
 type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log'>;
+
+/** Conversations whose receipts are applied together. Source: rows of two in each are about 50 kB. */
+const CONVERSATIONS_AT_ONCE = 200;
+/** Participants of such conversations, so that large groups do not gather. Source: 20,000 rows are about 5 MB. */
+const PEOPLE_AT_ONCE = 20_000;
 
 /**
  * Moves deliveredSeq of everybody named, then tells senders of each message that has now reached every other member.
@@ -19,25 +25,44 @@ export async function applyDelivered(
 ): Promise<void> {
   const byConversation = Map.groupBy(receipts, (receipt) => receipt.conversationId);
   const ids = [...byConversation.keys()];
-  const [conversations, rows] = await Promise.all([
-    ctx.store.conversations.findByIds(ids),
-    ctx.store.memberships.ofConversations(ids),
-  ]);
+  for (let from = 0; from < ids.length; from += CONVERSATIONS_AT_ONCE) {
+    const rosters = await ctx.store.conversations.rostersOf(ids.slice(from, from + CONVERSATIONS_AT_ONCE));
+    for (const part of inParts(rosters)) await applyTo(ctx, part, byConversation, redelivered);
+  }
+}
+
+/** Lists of conversations that have a bounded number of participants together, or are a single one. */
+function inParts(rosters: readonly Roster[]): Roster[][] {
+  const parts: Roster[][] = [];
+  let people = Number.POSITIVE_INFINITY;
+  for (const roster of rosters) {
+    people += roster.participants.length;
+    if (people <= PEOPLE_AT_ONCE) parts.at(-1)?.push(roster);
+    else {
+      parts.push([roster]);
+      people = roster.participants.length;
+    }
+  }
+  return parts;
+}
+
+async function applyTo(
+  ctx: WorkerContext,
+  rosters: readonly Roster[],
+  receipts: ReadonlyMap<string, readonly DeliveredReceipt[]>,
+  redelivered: boolean,
+): Promise<void> {
+  const rows = await ctx.store.memberships.deliveredIn(rosters.map((roster) => roster.id));
   const members = Map.groupBy(rows, (row) => row.conversationId);
-  const steps = conversations.map((conversation) =>
-    deliveredStep(
-      conversation,
-      members.get(conversation.id) ?? [],
-      byConversation.get(conversation.id) ?? [],
-      redelivered,
-    ),
+  const steps = rosters.map((roster) =>
+    deliveredStep(roster, members.get(roster.id) ?? [], receipts.get(roster.id) ?? [], redelivered),
   );
   await ctx.store.memberships.raise(steps.flatMap((step) => step.moves));
-  await Promise.all(steps.map((step) => announceDelivered(ctx, step)));
+  await tellSenders(ctx, (await inBatches(steps, AT_ONCE, (step) => announcementsOf(ctx, step))).flat());
 }
 
 interface DeliveredStep {
-  conversation: StoredConversation;
+  roster: Roster;
   moves: { conversationId: string; userId: string; deliveredSeq: number }[];
   /** For a sender: the highest seq that had reached all others before, and has now. */
   before(senderId: string): number;
@@ -49,29 +74,36 @@ interface DeliveredStep {
 }
 
 function deliveredStep(
-  conversation: StoredConversation,
-  rows: readonly StoredMembership[],
+  roster: Roster,
+  rows: readonly DeliveredMark[],
   receipts: readonly DeliveredReceipt[],
   redelivered: boolean,
 ): DeliveredStep {
   const old = new Map(rows.map((row) => [row.userId, row.deliveredSeq]));
   const now = new Map(old);
+  const members = new Set(roster.participants);
   const items = new Map<number, MessageAuthor>();
+  let lowestNamed = Number.POSITIVE_INFINITY;
   for (const receipt of receipts) {
-    const seq = Math.min(conversation.seq, Math.max(...receipt.items.map((item) => item.seq)));
-    for (const userId of receipt.userIds) {
-      if (conversation.participants.includes(userId)) now.set(userId, Math.max(now.get(userId) ?? 0, seq));
+    let highest = 0;
+    for (const item of receipt.items) {
+      items.set(item.seq, item);
+      lowestNamed = Math.min(lowestNamed, item.seq);
+      highest = Math.max(highest, item.seq);
     }
-    for (const item of receipt.items) items.set(item.seq, item);
+    const seq = Math.min(roster.seq, highest);
+    for (const userId of receipt.userIds) {
+      if (members.has(userId)) now.set(userId, Math.max(now.get(userId) ?? 0, seq));
+    }
   }
   const moved = [...now].filter(([userId, seq]) => seq > (old.get(userId) ?? 0));
-  const lowestBefore = lowestTwo(conversation.participants, (id) => old.get(id) ?? 0);
-  const firstNamed = redelivered ? Math.min(...items.keys()) : Number.POSITIVE_INFINITY;
-  const lowestAfter = lowestTwo(conversation.participants, (id) => now.get(id) ?? 0);
+  const lowestBefore = lowestTwo(roster.participants, (id) => old.get(id) ?? 0);
+  const firstTold = redelivered ? lowestNamed : Number.POSITIVE_INFINITY;
+  const lowestAfter = lowestTwo(roster.participants, (id) => now.get(id) ?? 0);
   return {
-    conversation,
-    moves: moved.map(([userId, deliveredSeq]) => ({ conversationId: conversation.id, userId, deliveredSeq })),
-    before: (senderId) => Math.min(lowestBefore.withoutUser(senderId), firstNamed - 1),
+    roster,
+    moves: moved.map(([userId, deliveredSeq]) => ({ conversationId: roster.id, userId, deliveredSeq })),
+    before: (senderId) => Math.min(lowestBefore.withoutUser(senderId), firstTold - 1),
     after: (senderId) => lowestAfter.withoutUser(senderId),
     items,
     receivers: moved.map(([userId]) => userId),
@@ -82,21 +114,53 @@ function deliveredStep(
 /** Messages told of at once when a watermark jumps over many: the newest. Older ones show with the next page or sync. */
 const ANNOUNCED = limits.readIds;
 
-async function announceDelivered(ctx: WorkerContext, step: DeliveredStep): Promise<void> {
-  const { conversation, receivers, traceId } = step;
-  const senders = conversation.participants.filter((id) => step.after(id) > step.before(id));
-  if (senders.length === 0) return;
-  const from = Math.min(...senders.map(step.before));
-  const to = Math.max(...senders.map(step.after));
-  const crossed = (await authorsBetween(ctx, step, from, to)).filter(
-    ({ senderId, seq }) => seq > step.before(senderId) && seq <= step.after(senderId),
-  );
-  for (const { messageId, seq, senderId } of crossed.toSorted((a, b) => a.seq - b.seq)) {
-    const deliveredTo = receivers.find((id) => id !== senderId) ?? '';
-    const payload = { messageId, conversationId: conversation.id, seq, deliveredTo };
-    const event = outbound('message:delivered', payload, { traceId, conversationId: conversation.id });
-    await publishOrLeaveToSync(ctx, event, [senderId]);
-    ctx.log.debug({ traceId, messageId, conversationId: conversation.id, seq }, 'message delivered');
+interface Announcement {
+  author: MessageAuthor;
+  event: OutboundEvent;
+}
+
+/** What there is to tell after a step, in the order of the messages. */
+async function announcementsOf(ctx: WorkerContext, step: DeliveredStep): Promise<Announcement[]> {
+  const { roster, receivers, traceId } = step;
+  const reach = new Map(roster.participants.map((id) => [id, { from: step.before(id), to: step.after(id) }]));
+  const senders = [...reach.values()].filter(({ from, to }) => to > from);
+  if (senders.length === 0) return [];
+  const from = Math.min(...senders.map((sender) => sender.from));
+  const to = Math.max(...senders.map((sender) => sender.to));
+  const crossed = (await authorsBetween(ctx, step, from, to)).filter(({ senderId, seq }) => {
+    const own = reach.get(senderId);
+    return own !== undefined && seq > own.from && seq <= own.to;
+  });
+  return crossed
+    .toSorted((a, b) => a.seq - b.seq)
+    .map((author) => {
+      const { messageId, seq, senderId } = author;
+      const deliveredTo = receivers.find((id) => id !== senderId) ?? '';
+      const payload = { messageId, conversationId: roster.id, seq, deliveredTo };
+      return { author, event: outbound('message:delivered', payload, { traceId, conversationId: roster.id }) };
+    });
+}
+
+/** Events under way at once. Source: as many as a full batch of receipts usually gives; about 1 MB. */
+const TOLD_AT_ONCE = 1_000;
+
+/**
+ * One event per message to its sender. They are handed to the publisher together, because it packs what comes together, and in order,
+ * which it keeps. One that is not taken is left to sync: the watermark has moved.
+ */
+async function tellSenders(ctx: WorkerContext, announcements: readonly Announcement[]): Promise<void> {
+  for (let from = 0; from < announcements.length; from += TOLD_AT_ONCE) {
+    const part = announcements.slice(from, from + TOLD_AT_ONCE);
+    const outcomes = await Promise.allSettled(
+      part.map(({ author, event }) => ctx.publisher.publish(event, [author.senderId])),
+    );
+    part.forEach(({ author: { messageId, seq }, event: { traceId, conversationId } }, index) => {
+      const outcome = outcomes[index];
+      const fields = { traceId, messageId, conversationId, seq };
+      if (outcome?.status === 'rejected')
+        ctx.log.warn({ ...fields, err: outcome.reason }, 'delivery not announced; the sender will find it by sync');
+      else ctx.log.debug(fields, 'message delivered');
+    });
   }
 }
 
@@ -109,7 +173,7 @@ async function authorsBetween(
 ): Promise<MessageAuthor[]> {
   const named = Array.from({ length: Math.min(to - from, ANNOUNCED) }, (_, i) => step.items.get(to - i));
   const known = named.filter((item) => item !== undefined);
-  return known.length === to - from ? known : ctx.store.messages.authors(step.conversation.id, from, to, ANNOUNCED);
+  return known.length === to - from ? known : ctx.store.messages.authors(step.roster.id, from, to, ANNOUNCED);
 }
 
 /**
@@ -118,7 +182,7 @@ async function authorsBetween(
  */
 export async function applyRead(ctx: WorkerContext, receipt: ReadReceipt, redelivered: boolean): Promise<void> {
   const { conversationId, userId } = receipt;
-  const [conversation] = await ctx.store.conversations.findByIds([conversationId]);
+  const [conversation] = await ctx.store.conversations.rostersOf([conversationId]);
   if (!conversation?.participants.includes(userId)) return;
   const range = await readRange(ctx, conversation, receipt, redelivered);
   if (range.to <= range.from) return;
@@ -140,7 +204,7 @@ export async function applyRead(ctx: WorkerContext, receipt: ReadReceipt, redeli
 
 async function readRange(
   ctx: WorkerContext,
-  conversation: StoredConversation,
+  conversation: Roster,
   receipt: ReadReceipt,
   redelivered: boolean,
 ): Promise<{ from: number; to: number }> {

@@ -116,6 +116,12 @@ export function createConversationRepository({ conversations }: Collections): Co
         return [...contacts];
       }),
     findByIds: (ids) => (ids.length === 0 ? Promise.resolve([]) : many({ _id: { $in: ids.map(oid) } }, ids.length)),
+    rostersOf: (ids) =>
+      guarded(async () => {
+        const filter = { _id: { $in: ids.map(oid) } };
+        const docs = await conversations.find(filter, { projection: { seq: 1, participants: 1 } }).toArray();
+        return docs.map(({ _id, seq, participants }) => ({ id: _id.toHexString(), seq, participants }));
+      }),
     activeSince: (since, limit) =>
       guarded(async () => {
         const docs = await conversations

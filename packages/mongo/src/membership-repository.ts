@@ -27,6 +27,16 @@ export function createMembershipRepository({ memberships }: Collections): Member
         if (ids.length === 0) return [];
         return (await memberships.find({ conversationId: { $in: ids.map(oid) } }).toArray()).map(toMembership);
       }),
+    deliveredIn: (ids) =>
+      guarded(async () => {
+        const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1 };
+        const docs = await memberships.find({ conversationId: { $in: ids.map(oid) } }, { projection }).toArray();
+        return docs.map(({ conversationId, userId, deliveredSeq }) => ({
+          conversationId: conversationId.toHexString(),
+          userId,
+          deliveredSeq: deliveredSeq ?? 0,
+        }));
+      }),
     ofUser: (userId, ids) =>
       guarded(async () => {
         const filter = { userId, ...(ids && { conversationId: { $in: ids.map(oid) } }) };

@@ -1,5 +1,6 @@
 import { applyDelivered, applyRead, sendMessage } from '@confab/chat';
 import { STREAM_VERSION } from '@confab/contracts';
+import { ObjectId } from 'mongodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -73,6 +74,46 @@ test('each sender of a batch is told of their own messages only', async () => {
     [one.messageId, [alice]],
     [two.messageId, [bob]],
   ]);
+});
+
+test('a batch over many conversations tells every message once, in the order of its conversation', async () => {
+  const ids = Array.from({ length: 230 }, () => new ObjectId());
+  const now = new Date();
+  await chat.store.db.collection('conversations').insertMany(
+    ids.map((_id, i) => ({
+      ...{ _id, participants: [`s${i}`, `r${i}`], isGroup: false, name: null, ownerId: null, seq: 3, changeSeq: 0 },
+      ...{ lastMessage: null, lastMessageAt: now, createdAt: now, updatedAt: now },
+    })),
+  );
+  const before = chat.events.length;
+  const receipts = [2, 1, 3].flatMap((seq) =>
+    ids.map((_id, i) => ({
+      ...{ v: STREAM_VERSION, id: `r${i}.${seq}`, at: 0, traceId: 't', type: 'delivered' as const },
+      conversationId: _id.toHexString(),
+      userIds: [`r${i}`],
+      items: [{ messageId: new ObjectId().toHexString(), seq, senderId: `s${i}` }],
+    })),
+  );
+  await applyDelivered(chat.ctx, receipts);
+  const told = chat.events.slice(before);
+  const bySender = Map.groupBy(told, ({ recipients }) => recipients.join());
+  expect(bySender.size).toBe(ids.length);
+  for (const events of bySender.values())
+    expect(events.map(({ event }) => (JSON.parse(event.payload) as { seq: number }).seq)).toEqual([1, 2, 3]);
+  const rows = await chat.store.memberships.deliveredIn(ids.map((_id) => _id.toHexString()));
+  expect(rows.map((row) => row.deliveredSeq)).toEqual(ids.map(() => 3));
+});
+
+test('watermarks move while the bus is away', async () => {
+  const { people, send, delivered, told } = await group('alice', 'bob');
+  const [alice, bob] = people as [string, string];
+  const item = await send(alice, 'hello');
+  chat.bus.down = true;
+  await delivered([bob], [item]).finally(() => {
+    chat.bus.down = false;
+  });
+  expect(told('message:delivered')).toEqual([]);
+  expect(await chat.store.memberships.ofUser(bob)).toMatchObject([{ deliveredSeq: 1 }]);
 });
 
 test('a receipt that comes again after a crash tells again what it names', async () => {

@@ -11,6 +11,7 @@ import {
 } from '@confab/chat';
 import { ChatError, type ReceiptEvent } from '@confab/contracts';
 import { type Tracer, traceBatch } from '@confab/service-kit';
+import { inLanes } from './lanes.ts';
 import type { WorkerCounters } from './worker-metrics.ts';
 
 export type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log' | 'clock' | 'media'> & {
@@ -44,19 +45,27 @@ export function createReceiptProcessor(
     const again = (entry: Readable) => retried || entry.deliveries > 1;
     for (const [redelivered, group] of Map.groupBy(entries, again)) {
       const events = group.map((entry) => entry.event);
-      const delivered = events.filter((event) => event.type === 'delivered');
-      if (delivered.length > 0) await applyDelivered(ctx, delivered, redelivered);
-      for (const event of events) {
-        if (event.type === 'read') await applyRead(ctx, event, redelivered);
-        if (event.type === 'presence') await applyPresence(ctx, event, redelivered);
-      }
+      const of = <T extends ReceiptEvent['type']>(type: T) =>
+        events.filter((event): event is Extract<ReceiptEvent, { type: T }> => event.type === type);
+      await applyDelivered(ctx, of('delivered'), redelivered);
+      await inLanes(
+        of('read'),
+        ({ conversationId }) => conversationId,
+        (event) => applyRead(ctx, event, redelivered),
+      );
+      await inLanes(
+        of('presence'),
+        ({ userId }) => userId,
+        (event) => applyPresence(ctx, event, redelivered),
+      );
     }
   };
 
   const apply = async (entries: readonly Readable[], retried: boolean): Promise<void> => {
     const named = () => entries.map(({ event }) => ({ ...event, name: `apply ${event.type}` }));
     await traceBatch(tracer, named, () => applyAll(entries, retried));
-    for (const { event } of entries) counters?.applied.inc({ type: event.type });
+    const types = Map.groupBy(entries, ({ event }) => event.type);
+    for (const [type, { length }] of types) counters?.applied.inc({ type }, length);
   };
 
   const deadLetter = async (entry: ReceivedReceipt, reason: string): Promise<void> => {

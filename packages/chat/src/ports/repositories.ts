@@ -54,11 +54,15 @@ export interface ConversationRepository {
   contactsOf(userId: string, limit: number): Promise<string[]>;
   /** For the worker: conversations by id, whoever takes part. */
   findByIds(ids: string[]): Promise<StoredConversation[]>;
+  /** The same, with no more than who takes part and the counter. */
+  rostersOf(ids: string[]): Promise<Roster[]>;
   /** For the hole filler: conversations with a message attempt since `since`, the oldest first. */
   activeSince(since: Date, limit: number): Promise<ConversationActivity[]>;
   /** Remembers that every seq up to `denseSeq` has a row, so that the filler need not look there again. */
   setDenseSeq(conversationId: string, denseSeq: number): Promise<void>;
 }
+
+export type Roster = Pick<StoredConversation, 'id' | 'seq' | 'participants'>;
 
 export interface ConversationActivity {
   id: string;
@@ -165,6 +169,8 @@ export interface MessageAuthor {
 export interface MembershipRepository {
   /** Rows of the conversation's members; a member without a row has read and received nothing. */
   ofConversations(conversationIds: string[]): Promise<StoredMembership[]>;
+  /** Of the same rows, how far messages have reached, alone. */
+  deliveredIn(conversationIds: string[]): Promise<DeliveredMark[]>;
   ofUser(userId: string, conversationIds?: string[]): Promise<StoredMembership[]>;
   /** Of all of the user's rows, how far they have read and what they joined after, alone. */
   positionsOf(userId: string): Promise<Pick<StoredMembership, 'conversationId' | 'readSeq' | 'joinedSeq'>[]>;
@@ -186,6 +192,8 @@ export interface MembershipRepository {
   /** The same for one member's readSeq (deliveredSeq goes along), telling what it was before. */
   raiseRead(conversationId: string, userId: string, seq: number): Promise<{ before: number }>;
 }
+
+export type DeliveredMark = Pick<StoredMembership, 'conversationId' | 'userId' | 'deliveredSeq'>;
 
 export interface WatermarkMove {
   conversationId: string;
