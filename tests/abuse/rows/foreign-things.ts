@@ -1,13 +1,8 @@
-import { percentile } from '../../faults/figures.ts';
+import { createRandom } from '../../faults/random.ts';
 import { type AbuseRow, Findings } from '../row.ts';
+import { compareTimes, type Difference, takeRounds } from '../walk/timing.ts';
 import { type Probe, probesOf, unprobed } from '../walk/walk.ts';
 import { createWorld, leaveWorld } from '../walk/world.ts';
-
-/** Medians of foreign and unknown may differ by this, milliseconds: as much as two runs of the same probe differ here. */
-const NOISE_MS = 2;
-const NOISE_SHARE = 0.3;
-/** A difference must show again, so that a pause of the machine is not taken for one. */
-const TRIES = 3;
 
 export const foreignThings: AbuseRow = {
   id: 33,
@@ -15,11 +10,11 @@ export const foreignThings: AbuseRow = {
   injection:
     'a stranger asks on every route and event of the contracts, for what is foreign and what is unknown, in turn',
   bar: '0 leaks; foreign = unknown in status, body and, within noise, time',
-  async run({ rig, quick, say }) {
+  async run({ rig, quick, seed, say }) {
     const findings = new Findings();
     const world = await createWorld(rig.system);
     for (const name of unprobed()) findings.check(false, `${name} of the contracts is not walked`);
-    let largest = { ms: 0, name: '' };
+    let largest = { difference: { ms: 0, noiseMs: 0, withinNoise: true } as Difference, name: '' };
     const probes = probesOf(world);
     for (const probe of probes) {
       const [foreign, unknown] = [await probe.askForeign(), await probe.askUnknown()];
@@ -28,9 +23,9 @@ export const foreignThings: AbuseRow = {
         `${probe.name}: ${foreign.status} ${foreign.body.slice(0, 80)} is not ${unknown.status} ${unknown.body.slice(0, 80)}`,
       );
       findings.check(!foreign.body.includes('theirs'), `${probe.name}: the text leaks`);
-      const difference = await timeDifference(probe, quick ? 12 : 40);
-      if (difference.ms > largest.ms) largest = { ms: difference.ms, name: probe.name };
-      findings.check(difference.withinNoise, `${probe.name}: ${difference.words}`);
+      const { difference, surely } = await timeDifference(probe, quick ? 15 : 40, seed);
+      if (Math.abs(difference.ms) > Math.abs(largest.difference.ms)) largest = { difference, name: probe.name };
+      findings.check(!surely, `${probe.name}: ${inWords(difference)}`);
     }
     const told = world.witnesses.flatMap(({ received }) =>
       received.filter(({ event }) => /typing|new:message|deleted|read/.test(event)),
@@ -38,43 +33,33 @@ export const foreignThings: AbuseRow = {
     findings.check(told.length === 0, `the members were told ${told.length} events`);
     leaveWorld(world);
     say(`${probes.length} ways to ask`);
-    const figure = `0 leaks in ${probes.length} ways to ask; medians differ by at most ${largest.ms.toFixed(1)} ms (${largest.name})`;
+    const figure = `0 leaks in ${probes.length} ways to ask; at most, ${inWords(largest.difference)} (${largest.name})`;
     return { injected: probes.length, figure, problems: findings.problems };
   },
 };
 
-interface Difference {
-  ms: number;
-  withinNoise: boolean;
-  words: string;
+/** In this many measurements, one after another, a difference must show, the same way round: a pause of the machine does not come back. */
+const TRIES = 3;
+
+interface Verdict {
+  difference: Difference;
+  surely: boolean;
 }
 
-async function timeDifference(probe: Probe, samples: number): Promise<Difference> {
-  let smallest: Difference | undefined;
+async function timeDifference(probe: Probe, rounds: number, seed: number): Promise<Verdict> {
+  const ask = { foreign: () => timed(probe.askForeign), unknown: () => timed(probe.askUnknown) };
+  const found: Difference[] = [];
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const difference = await measure(probe, samples);
-    if (!smallest || difference.ms < smallest.ms) smallest = difference;
-    if (smallest.withinNoise) break;
+    const difference = compareTimes(await takeRounds(rounds, ask, createRandom(seed + attempt)), seed + attempt);
+    if (difference.withinNoise) return { difference, surely: false };
+    found.push(difference);
   }
-  return smallest as Difference;
+  const [difference] = found as [Difference, ...Difference[]];
+  return { difference, surely: found.every(({ ms }) => Math.sign(ms) === Math.sign(difference.ms)) };
 }
 
-/** In turn, so that whatever else the machine does meets both. */
-async function measure(probe: Probe, samples: number): Promise<Difference> {
-  const foreign: number[] = [];
-  const unknown: number[] = [];
-  for (let i = 0; i < samples; i++) {
-    const order = i % 2 === 0 ? [foreign, unknown] : [unknown, foreign];
-    for (const list of order) list.push(await timed(list === foreign ? probe.askForeign : probe.askUnknown));
-  }
-  const [a, b] = [percentile(foreign, 0.5), percentile(unknown, 0.5)];
-  const ms = Math.abs(a - b);
-  return {
-    ms,
-    withinNoise: ms <= NOISE_MS || ms <= NOISE_SHARE * Math.min(a, b),
-    words: `foreign ${a.toFixed(1)} ms, unknown ${b.toFixed(1)} ms at the median`,
-  };
-}
+const inWords = ({ ms, noiseMs }: Difference) =>
+  `foreign takes ${ms.toFixed(2)} ms longer than unknown, where noise is ${noiseMs.toFixed(2)} ms`;
 
 async function timed(call: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
