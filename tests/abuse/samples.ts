@@ -32,6 +32,9 @@ export function legalCalls(own: Own): Record<RouteName, RouteArguments> {
         clientMessageId: 'legal',
       },
     },
+    sendMessages: {
+      body: { items: [{ token: 'a.b.c', address: '192.0.2.1', body: { conversationId, text: 'hello' } }] },
+    },
     deleteMessage: { params: { messageId: 'f'.repeat(24) }, body: { deleteForEveryone: false } },
     markRead: { body: { conversationId, messageIds: [messageId] } },
     unreadCount: {},

@@ -27,6 +27,8 @@ export const limits = {
   pageLimit: 200,
   /** Default page of history. Source: the guide. */
   pageDefault: 50,
+  /** Sends that a gateway puts into one request at most. Source: 32 short messages are 32 KB. */
+  sendsAtOnce: 32,
   /** Conversations in one list reply. Source: 500 is a heavy user, doubled. */
   conversationLimit: 1_000,
   /** Conversations named in one sync call. Source: as conversationLimit. */

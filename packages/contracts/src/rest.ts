@@ -11,7 +11,7 @@ import {
   UserProfile,
   Watermark,
 } from './entities.ts';
-import { errorCatalogue } from './errors.ts';
+import { type ErrorCode, errorCatalogue } from './errors.ts';
 import { limits } from './limits.ts';
 import { ClientMessageId, ConversationId, MessageId, Seq, Strict, Text, Timestamp, UserId } from './primitives.ts';
 
@@ -22,7 +22,7 @@ export const ErrorReply = Type.Object(
   {
     success: Type.Literal(false),
     error: Type.Object({
-      code: Type.Union(Object.keys(errorCatalogue).map((code) => Type.Literal(code))),
+      code: Type.Unsafe<ErrorCode>(Type.Union(Object.keys(errorCatalogue).map((code) => Type.Literal(code)))),
       message: Type.String(),
       field: Type.Optional(Type.String()),
       retryAfter: Type.Optional(Type.Integer()),
@@ -42,6 +42,23 @@ export const SendMessageBody = Strict(
     clientMessageId: Type.Optional(ClientMessageId),
   },
   { title: 'SendMessage' },
+);
+
+/** A send as one of several: with what its own request would have in its headers. */
+const SendOfMany = Strict({
+  token: Type.String({ minLength: 1, maxLength: 8_192, description: 'The sender’s own' }),
+  address: Type.String({
+    maxLength: 64,
+    description: 'The client’s; believed of trusted proxies alone, as X-Forwarded-For',
+  }),
+  traceId: Type.Optional(Type.String({ maxLength: 64 })),
+  traceparent: Type.Optional(Type.String({ maxLength: 55 })),
+  body: SendMessageBody,
+});
+
+export const SendMessagesBody = Strict(
+  { items: Type.Array(SendOfMany, { minItems: 1, maxItems: limits.sendsAtOnce }) },
+  { title: 'SendMessages' },
 );
 
 export const ReadBody = Strict({
@@ -288,6 +305,16 @@ export const routes = {
     body: SendMessageBody,
     reply: Reply(Message),
   },
+  sendMessages: {
+    method: 'POST',
+    path: '/api/chat/messages/batch',
+    access: 'user',
+    summary:
+      'Several sends in one request, for gateways under load: each is authenticated, limited and answered as if it had come alone',
+    status: 200,
+    body: SendMessagesBody,
+    reply: Reply(Type.Object({ results: Type.Array(Type.Union([Reply(Message), ErrorReply])) })),
+  },
   deleteMessage: {
     method: 'DELETE',
     path: '/api/chat/message/:messageId',
@@ -384,6 +411,7 @@ export const routes = {
 
 export type RouteName = keyof typeof routes;
 export type SendMessageBody = Static<typeof SendMessageBody>;
+export type SendMessagesBody = Static<typeof SendMessagesBody>;
 export type CreateUploadBody = Static<typeof CreateUploadBody>;
 export type UploadTicket = Static<typeof UploadTicket>;
 export type CompletedUpload = Static<typeof CompletedUpload>;

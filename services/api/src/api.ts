@@ -36,6 +36,7 @@ import { createObjectIds } from './object-ids.ts';
 import { addressLimit } from './plugins/address-limit.ts';
 import { authentication } from './plugins/authentication.ts';
 import { bodyDeadline } from './plugins/body-deadline.ts';
+import { callsWithin } from './plugins/calls-within.ts';
 import { answerClientError, answerExpectation } from './plugins/client-errors.ts';
 import { docs } from './plugins/docs.ts';
 import { draining } from './plugins/draining.ts';
@@ -132,6 +133,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
     revocations: deps.bus.revocations,
     contacts: createContactBook(ctx.store.users),
   });
+  await app.register(callsWithin, { trustProxy: config.TRUST_PROXY, tracer: deps.tracer });
   for (const path of operations.paths) registerOperation(app, path, operations);
   registerRoutes(app, ctx);
   if (deps.media?.local) await app.register(localMedia, { local: deps.media.local, meter: deps.media.meter, ctx });

@@ -20,7 +20,7 @@ export function registerRoutes(app: FastifyInstance, ctx: ApiContext): void {
       // After onRequest, where requests of one address are limited: guessing tokens counts too. Before the body is read.
       preParsing: app.authenticate(contract.access),
       handler: async (request, reply) => {
-        const body = await handler(ctx, callOf(request));
+        const body = await handler(ctx, callOf(app, request));
         return reply.code(contract.status).send(body);
       },
     });
@@ -39,11 +39,12 @@ function schemaOf(name: RouteName, contract: RouteContract) {
   };
 }
 
-const callOf = (request: FastifyRequest): Call<never> => ({
+const callOf = (app: FastifyInstance, request: FastifyRequest): Call<never> => ({
   identity: request.identity,
   params: request.params as never,
   query: request.query as never,
   body: (request.body ?? {}) as never,
   headers: request.headers,
   traceId: request.id,
+  within: (operation, callers, run) => app.runWithin(request, operation, callers, run),
 });

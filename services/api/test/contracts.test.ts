@@ -1,6 +1,6 @@
 import { type RouteName, routes } from '@confab/contracts';
 import { expect, test } from 'vitest';
-import { type BuiltApi, build } from './build.ts';
+import { type BuiltApi, build, tokenOf } from './build.ts';
 
 /* `build` checks each reply against the contract of its route; here every route answers once with as much in it as there can be. */
 
@@ -25,6 +25,14 @@ test('every route answers what its contract says', async () => {
   await walk('sendMessage', 'POST', '/api/chat/message', {
     as: 'bob',
     body: { conversationId: id, text: 'Hi', replyTo: first._id },
+  });
+  await walk('sendMessages', 'POST', '/api/chat/messages/batch', {
+    body: {
+      items: [
+        { token: tokenOf('alice'), address: '192.0.2.1', body: { conversationId: id, text: 'Three' } },
+        { token: 'a.b.c', address: '192.0.2.1', traceId: 'trace-of-four', body: { conversationId: id, text: 'Four' } },
+      ],
+    },
   });
   await walk('getMessage', 'GET', `/api/chat/message/${first._id}`);
   await walk('listMessages', 'GET', `/api/chat/conversation/${id}/messages?page=1&limit=50`);

@@ -9,6 +9,7 @@ import {
 } from '@confab/contracts';
 import { type Tracer, traced } from '@confab/service-kit';
 import { type Dispatcher, Pool } from 'undici';
+import { createSendBatches, type Send } from './send-batches.ts';
 
 /** On whose behalf a call is made. */
 export interface ApiCaller {
@@ -42,6 +43,13 @@ export interface ApiClientOptions {
   tracer?: Tracer | undefined;
 }
 
+/** What came back for a request. */
+export interface ApiAnswer {
+  status: number;
+  /** Undefined if it is no JSON object. */
+  reply: Record<string, unknown> | undefined;
+}
+
 interface Call {
   method: Dispatcher.HttpMethod;
   path: string;
@@ -51,6 +59,10 @@ interface Call {
   /** W3C: the span of the call, where traces are on. */
   traceparent?: string | undefined;
 }
+
+type Credentials = Pick<ApiCaller, 'token' | 'address' | 'traceId'>;
+
+const sendRoute = { method: routes.sendMessage.method, path: routes.sendMessage.path };
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const { url, timeoutMs, maxInFlight, maxInFlightPerSocket = 8, connections = 64 } = options;
@@ -64,7 +76,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   });
   let inFlight = 0;
 
-  const attempt = async (caller: ApiCaller, call: Call, signal: AbortSignal): Promise<unknown> => {
+  const ask = async (caller: Credentials, call: Call, signal: AbortSignal): Promise<ApiAnswer> => {
     const response = await pool.request({
       method: call.method,
       path: prefix + call.path,
@@ -78,23 +90,35 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       body: call.body ?? null,
       signal,
     });
-    return readReply(response.statusCode, await response.body.text());
+    return { status: response.statusCode, reply: parse(await response.body.text()) };
   };
 
-  const request = (caller: ApiCaller, call: Call): Promise<unknown> =>
-    traced(options.tracer, `${call.method} api`, { kind: 'client', traceId: caller.traceId }, (span) =>
-      settle(caller, { ...call, traceparent: span?.traceparent }),
-    );
+  const attempt = (caller: Credentials, call: Call, signal: AbortSignal): Promise<unknown> =>
+    attemptAgain(async () => readAnswer(await ask(caller, call, signal)), call, signal);
 
-  const settle = async (caller: ApiCaller, call: Call): Promise<unknown> => {
+  const sendGathered = createSendBatches({
+    sendAlone: (send) => attempt(send, { ...sendRoute, ...send }, send.deadline) as Promise<Message>,
+    request: (path, first, body) =>
+      ask(first, { method: routes.sendMessages.method, path, body, repeatable: false }, first.deadline),
+    read: (answer) => readAnswer(asAnswer(answer)) as Message,
+    wasNotSent,
+  });
+
+  /** Counts a call while it is under way, within the bounds of the gateway and of the socket. */
+  const settle = async <T>(
+    caller: ApiCaller,
+    method: string,
+    work: (traceparent: string | undefined, deadline: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
     if (inFlight >= maxInFlight || caller.apiCalls.inFlight >= maxInFlightPerSocket) {
       throw new ChatError('OVERLOADED', { retryAfter: 1 });
     }
-    const signal = AbortSignal.timeout(timeoutMs);
     inFlight += 1;
     caller.apiCalls.inFlight += 1;
     try {
-      return await attemptAgain(() => attempt(caller, call, signal), call, signal);
+      return await traced(options.tracer, `${method} api`, { kind: 'client', traceId: caller.traceId }, (span) =>
+        work(span?.traceparent, AbortSignal.timeout(timeoutMs)),
+      );
     } catch (error) {
       if (error instanceof ChatError) throw error;
       throw new ChatError('UNAVAILABLE', { retryAfter: 1, cause: error });
@@ -105,16 +129,24 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   };
 
   return {
-    async sendMessage(caller, body) {
-      const { method, path } = routes.sendMessage;
-      const repeatable = body.clientMessageId !== undefined;
-      return (await request(caller, { method, path, body: JSON.stringify(body), repeatable })) as Message;
-    },
-    async membership(caller, conversationId) {
-      const { method, path } = routes.membership;
-      const call: Call = { method, path: path.replace(':conversationId', conversationId), repeatable: true };
-      return (await request(caller, call)) as { participants: string[]; isGroup: boolean };
-    },
+    sendMessage: (caller, body) =>
+      settle(caller, sendRoute.method, (traceparent, deadline) => {
+        const { token, address, traceId } = caller;
+        const repeatable = body.clientMessageId !== undefined;
+        const send: Send = { token, address, traceId, traceparent, body: JSON.stringify(body), repeatable, deadline };
+        return sendGathered(send);
+      }),
+    membership: (caller, conversationId) =>
+      settle(caller, routes.membership.method, async (traceparent, deadline) => {
+        const { method, path } = routes.membership;
+        const call: Call = {
+          method,
+          path: path.replace(':conversationId', conversationId),
+          repeatable: true,
+          traceparent,
+        };
+        return (await attempt(caller, call, deadline)) as { participants: string[]; isGroup: boolean };
+      }),
     get inFlight() {
       return inFlight;
     },
@@ -127,13 +159,15 @@ const RETRY_PAUSES_MS = [0, 100, 300];
 /** Failures before anything was sent. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
 
+const wasNotSent = (error: unknown) => NOT_SENT.has((error as { code?: string }).code ?? '');
+
 /** Tries again after a failure of the connection where that can do no harm: nothing was sent, or the call may be repeated. */
 async function attemptAgain(attempt: () => Promise<unknown>, call: Call, signal: AbortSignal): Promise<unknown> {
   for (const pauseMs of RETRY_PAUSES_MS) {
     try {
       return await attempt();
     } catch (error) {
-      const harmless = call.repeatable || NOT_SENT.has((error as { code?: string }).code ?? '');
+      const harmless = call.repeatable || wasNotSent(error);
       if (error instanceof ChatError || !harmless || signal.aborted) throw error;
     }
     await sleep(pauseMs);
@@ -142,8 +176,9 @@ async function attemptAgain(attempt: () => Promise<unknown>, call: Call, signal:
 }
 
 /** @returns `data` of a success. @throws ChatError with the api's own code, or UNAVAILABLE for what is no answer of the api */
-export function readReply(status: number, text: string): unknown {
-  const reply = parse(text);
+export const readReply = (status: number, text: string): unknown => readAnswer({ status, reply: parse(text) });
+
+function readAnswer({ status, reply }: ApiAnswer): unknown {
   if (status >= 200 && status < 300 && reply?.success === true) return reply.data;
   const error = reply?.error as { code?: string; message?: string; field?: string; retryAfter?: number } | undefined;
   if (typeof error?.code !== 'string' || !Object.hasOwn(errorCatalogue, error.code)) {
@@ -159,6 +194,12 @@ export function readReply(status: number, text: string): unknown {
     ...(typeof error.retryAfter === 'number' && { retryAfter: error.retryAfter }),
   });
 }
+
+/** The answer to one of several, which came in an answer that was good as a whole. */
+const asAnswer = (reply: unknown): ApiAnswer => ({
+  status: 200,
+  reply: typeof reply === 'object' && reply !== null ? (reply as Record<string, unknown>) : undefined,
+});
 
 function parse(text: string): Record<string, unknown> | undefined {
   try {

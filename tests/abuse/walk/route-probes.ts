@@ -47,6 +47,8 @@ const ofUser = (what: string, build: RouteProbe['with']): RouteProbe => ({
   with: build,
 });
 
+const sendOf = ({ token }: World['eve'], body: object) => ({ token, address: '192.0.2.1', body });
+
 const USERS_ARE_NO_SECRET =
   'names users, who are no secret to other users: who may open a conversation with whom is the application’s business';
 
@@ -84,6 +86,17 @@ export const routeProbes: Record<RouteName, readonly RouteProbe[] | NoProbe> = {
     })),
     ofMessage('reply', (id, { own }) => ({ body: { conversationId: own, text: 'x', replyTo: id } })),
     ofUpload('media', (id, { own }) => ({ body: { conversationId: own, media: [{ mediaId: id, type: 'image' }] } })),
+  ],
+  sendMessages: [
+    inDirect('conversation', (id, { eve }) => ({ body: { items: [sendOf(eve, { conversationId: id, text: 'x' })] } })),
+    inDirect('conversation beside her own', (id, { eve, own }) => ({
+      body: {
+        items: [sendOf(eve, { conversationId: own, text: 'x' }), sendOf(eve, { conversationId: id, text: 'x' })],
+      },
+    })),
+    ofMessage('reply', (id, { eve, own }) => ({
+      body: { items: [sendOf(eve, { conversationId: own, text: 'x', replyTo: id })] },
+    })),
   ],
   deleteMessage: [
     ofMessage('for everyone', (id) => ({ params: { messageId: id }, body: { deleteForEveryone: true } })),

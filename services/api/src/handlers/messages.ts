@@ -11,6 +11,12 @@ export const messageHandlers = {
   getMessage: async (ctx, { identity, params }) => ok(await getMessage(ctx, identity.userId, params.messageId)),
   sendMessage: async (ctx, { identity, body, headers, traceId }) =>
     ok(await sendMessage(ctx, { senderId: identity.userId, body: withIdempotencyKey(body, headers), traceId })),
+  sendMessages: async (ctx, { body, within }) =>
+    ok({
+      results: await within('sendMessage', body.items, (item, { identity, traceId }) =>
+        sendMessage(ctx, { senderId: identity.userId, body: item.body, traceId }),
+      ),
+    }),
   deleteMessage: async (ctx, { identity, params, body, traceId }) => {
     const { messageId } = params;
     const deletedForEveryone = body.deleteForEveryone ?? false;

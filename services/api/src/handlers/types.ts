@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ChatContext, PublishedMarks, RevocationList } from '@confab/chat';
-import type { RouteName, routes } from '@confab/contracts';
+import type { ErrorReply, RouteName, routes } from '@confab/contracts';
 import type { Identity } from '@confab/service-kit';
 import type { Static, TSchema } from 'typebox';
 
@@ -20,7 +20,34 @@ export interface Call<N extends RouteName> {
   body: Part<(typeof routes)[N], 'body'>;
   headers: IncomingHttpHeaders;
   traceId: string;
+  within: CallsWithin;
 }
+
+/** What one of several calls that came in one request would have in its own headers. */
+export interface InnerCaller {
+  token: string;
+  address: string;
+  traceId?: string;
+  traceparent?: string;
+}
+
+/** What is known of such a call once it was authenticated. */
+export interface InnerCall {
+  identity: Identity;
+  traceId: string;
+}
+
+export type InnerAnswer<T> = { success: true; data: T } | ErrorReply;
+
+/**
+ * Runs calls that came in one request, each as if it had come alone: authenticated, limited by its address, measured, traced, and
+ * answered for itself.
+ */
+export type CallsWithin = <C extends InnerCaller, T>(
+  operation: RouteName,
+  callers: readonly C[],
+  run: (caller: C, made: InnerCall) => Promise<T>,
+) => Promise<InnerAnswer<T>[]>;
 
 /** Returns the whole reply body. */
 export type Handler<N extends RouteName> = (

@@ -1,6 +1,13 @@
 import type { ContactBook, RevocationList } from '@confab/chat';
 import { ChatError, type RouteAccess } from '@confab/contracts';
-import { authError, type Identity, identityFromClaims, type JwtConfig, jwtOptions } from '@confab/service-kit';
+import {
+  authError,
+  createTokenVerifier,
+  type Identity,
+  identityFromClaims,
+  type JwtConfig,
+  jwtOptions,
+} from '@confab/service-kit';
 import fastifyJwt from '@fastify/jwt';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -13,6 +20,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The hook that a route of this access registers. */
     authenticate(access: RouteAccess): (request: FastifyRequest) => Promise<void>;
+    /** Who a user's token stands for that is no header of a request. @throws ChatError as `authenticate` */
+    identify(token: string): Promise<Identity>;
   }
 }
 
@@ -31,16 +40,27 @@ export const authentication = fp(
     await app.register(fastifyJwt, jwtOptions(config) as never);
     app.decorateRequest('identity', null as unknown as Identity);
 
-    app.decorate('authenticate', (access: RouteAccess) => async (request: FastifyRequest) => {
-      const identity = await identify(request, config);
+    const verifier = createTokenVerifier(config);
+
+    const admit = async (identity: Identity, access: RouteAccess): Promise<void> => {
       const { userId, tokenId, issuedAt } = identity;
       if (revocations.isRevoked({ userId, issuedAt, ...(tokenId !== undefined && { tokenId }) }))
         throw new ChatError('TOKEN_REVOKED');
       if (access === 'admin' && !identity.scopes.includes(ADMIN_SCOPE)) {
         throw new ChatError('FORBIDDEN', { reason: `This needs a token with the scope ${ADMIN_SCOPE}` });
       }
-      request.identity = identity;
       if (access === 'user') await contacts.meet(userId, identity.profile);
+    };
+
+    app.decorate('authenticate', (access: RouteAccess) => async (request: FastifyRequest) => {
+      const identity = await identify(request, config);
+      await admit(identity, access);
+      request.identity = identity;
+    });
+    app.decorate('identify', async (token: string) => {
+      const identity = await verifier.verify(token);
+      await admit(identity, 'user');
+      return identity;
     });
   },
 );

@@ -1,5 +1,5 @@
-import { ChatError } from '@confab/contracts';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ChatError, type ErrorReply } from '@confab/contracts';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
 /** Fastify's own refusals in the words of our catalogue. */
@@ -27,24 +27,27 @@ export function toChatError(error: unknown): ChatError {
   return new ChatError('INTERNAL', { cause: error });
 }
 
+/** What a failure is told as. */
+export const failureReply = (error: ChatError): ErrorReply => ({
+  success: false,
+  error: error.toWire(),
+  ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
+});
+
 export function sendFailure(reply: FastifyReply, error: ChatError): FastifyReply {
   if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter);
-  return reply
-    .code(error.status)
-    .type('application/json; charset=utf-8')
-    .send({
-      success: false,
-      error: error.toWire(),
-      ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
-    });
+  return reply.code(error.status).type('application/json; charset=utf-8').send(failureReply(error));
 }
 
-function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** What the caller did wrong is their business; what we did is logged with its cause, and never told in detail. */
+export function failureOf(error: unknown, log: FastifyBaseLogger): ChatError {
   const failure = toChatError(error);
-  // What the caller did wrong is their business; what we did is logged with its cause, and never told in detail.
-  if (failure.status >= 500) request.log.error({ err: failure.cause ?? failure, code: failure.code }, 'request failed');
-  return sendFailure(reply, failure);
+  if (failure.status >= 500) log.error({ err: failure.cause ?? failure, code: failure.code }, 'request failed');
+  return failure;
 }
+
+const handleError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  sendFailure(reply, failureOf(error, request.log));
 
 /** Translates every failure once into `{success: false, error: {code, message, ...}}`. */
 export const failures = fp(async (app: FastifyInstance) => {

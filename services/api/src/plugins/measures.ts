@@ -1,4 +1,4 @@
-import type { SyncResult } from '@confab/contracts';
+import type { RouteName, SyncResult } from '@confab/contracts';
 import { Counter, Gauge, Histogram, type LagProbe, type Registry, type Tracer } from '@confab/service-kit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -7,6 +7,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** `ok`, or the code of the error that the caller got. */
     outcome: string;
+  }
+  interface FastifyInstance {
+    /** Measures a call that came in another one. */
+    measureCall(operation: RouteName, outcome: string, seconds: number): void;
   }
 }
 
@@ -40,6 +44,9 @@ export const measures = fp(async (app: FastifyInstance, { registry, lag, tracer 
     if (operation) observe(metrics, operation, request.outcome, reply.elapsedTime / 1_000);
     done();
   });
+  app.decorate('measureCall', (operation: RouteName, outcome: string, seconds: number) =>
+    observe(metrics, operation, outcome, seconds),
+  );
   if (tracer) traceRequests(app, tracer);
 });
 

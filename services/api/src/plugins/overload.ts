@@ -20,9 +20,20 @@ export const overload = fp(async (app: FastifyInstance, options: { maxInFlight: 
     reply.raw.destroyed ? leave() : reply.raw.once('close', leave);
     done();
   });
+  app.decorate('occupy', (more: number) => {
+    if (inFlight + more > options.maxInFlight) throw new ChatError('OVERLOADED', { retryAfter: 1 });
+    inFlight += more;
+    return () => {
+      inFlight -= more;
+    };
+  });
 });
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts further pieces of work that came in one request. @returns ends that. @throws ChatError OVERLOADED */
+    occupy(more: number): () => void;
+  }
   interface FastifyContextConfig {
     /** A route of operators (health, metrics): answered under any load. */
     operations?: boolean;

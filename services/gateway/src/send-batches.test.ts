@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { routes } from '@confab/contracts';
+import { afterEach, expect, it } from 'vitest';
+import { type ApiClient, createApiClient } from './api-client.ts';
+
+let server: Server;
+let client: ApiClient;
+afterEach(async () => {
+  await client.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+interface Item {
+  token: string;
+  address: string;
+  traceId: string;
+  body: { text: string };
+}
+
+interface Received {
+  path: string;
+  token: string | undefined;
+  items: Item[];
+  reply(status: number, body: unknown): void;
+  cut(): void;
+}
+
+/** An api that answers when the test says so. */
+async function serve() {
+  const received: Received[] = [];
+  server = createServer(async (request, response: ServerResponse) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = JSON.parse(Buffer.concat(chunks).toString()) as { items?: Item[] } & Item['body'];
+    received.push({
+      path: request.url ?? '',
+      token: request.headers.authorization,
+      items: body.items ?? [{ token: '', address: '', traceId: '', body }],
+      reply: (status, answer) => response.writeHead(status).end(JSON.stringify(answer)),
+      cut: () => request.socket.destroy(),
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  client = createApiClient({ url, timeoutMs: 2_000, maxInFlight: 100 });
+  const request = (index: number) =>
+    expect
+      .poll(() => received.length, { timeout: 1_500 })
+      .toBeGreaterThan(index)
+      .then(() => received[index] as Received);
+  return { received, request };
+}
+
+const conversationId = 'c'.repeat(24);
+const send = (text: string, clientMessageId?: string) =>
+  client.sendMessage(
+    { token: `token-${text}`, address: '203.0.113.1', traceId: 't'.repeat(32), apiCalls: { inFlight: 0 } },
+    { conversationId, text, ...(clientMessageId !== undefined && { clientMessageId }) },
+  );
+const stored = ({ body }: Item) => ({ success: true, data: { _id: `id-${body.text}` } });
+const answerAll = (request: Received) =>
+  request.reply(200, { success: true, data: { results: request.items.map(stored) } });
+
+it('sends a lone message at once by itself, and what comes meanwhile in one request, each with its own token', async () => {
+  const { request } = await serve();
+  const first = send('a');
+  const one = await request(0);
+  expect(one.path).toBe(routes.sendMessage.path);
+  const others = ['b', 'c', 'd'].map((text) => send(text));
+  one.reply(201, stored({ body: { text: 'a' } } as Item));
+  expect(await first).toEqual({ _id: 'id-a' });
+  const batch = await request(1);
+  expect(batch.path).toBe(routes.sendMessages.path);
+  expect(batch.items.map(({ token, body }) => [token, body.text])).toEqual([
+    ['token-b', 'b'],
+    ['token-c', 'c'],
+    ['token-d', 'd'],
+  ]);
+  answerAll(batch);
+  expect(await Promise.all(others)).toEqual([{ _id: 'id-b' }, { _id: 'id-c' }, { _id: 'id-d' }]);
+});
+
+it('tells each sender of its own failure, and no other', async () => {
+  const { request } = await serve();
+  const sends = Promise.allSettled(['a', 'b', 'c'].map((text) => send(text)));
+  const batch = await request(0);
+  const limited = { success: false, error: { code: 'RATE_LIMITED', message: 'slowly', retryAfter: 7 }, retryAfter: 7 };
+  batch.reply(200, { success: true, data: { results: [stored(batch.items[0] as Item), limited, null] } });
+  const [a, b, c] = await sends;
+  expect(a).toMatchObject({ status: 'fulfilled' });
+  expect(b).toMatchObject({ reason: { code: 'RATE_LIMITED', retryAfter: 7 } });
+  expect(c).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+});
+
+it.each([401, 413, 404])('sends each alone when the request of all is refused with %i', async (status) => {
+  const { request, received } = await serve();
+  const sends = Promise.all(['a', 'b'].map((text) => send(text)));
+  (await request(0)).reply(status, { success: false, error: { code: 'VALIDATION_FAILED', message: 'no' } });
+  for (const index of [1, 2]) {
+    const alone = await request(index);
+    expect(alone.path).toBe(routes.sendMessage.path);
+    alone.reply(201, stored(alone.items[0] as Item));
+  }
+  expect((await sends).map(({ _id }) => _id)).toEqual(['id-a', 'id-b']);
+  // A refusal that is about batches is remembered for a while; one of the first sender's token is not.
+  const later = Promise.all(['c', 'd'].map((text) => send(text)));
+  const next = await request(3);
+  expect(next.path).toBe(status === 401 ? routes.sendMessages.path : routes.sendMessage.path);
+  if (status === 401) answerAll(next);
+  else for (const each of [next, await request(4)]) each.reply(201, stored(each.items[0] as Item));
+  await later;
+  expect(received.length).toBe(status === 401 ? 4 : 5);
+});
+
+it('repeats after a lost connection only what has a client id; the others are told that it is not known', async () => {
+  const { request } = await serve();
+  const sends = Promise.allSettled([send('a'), send('b', 'mine')]);
+  (await request(0)).cut();
+  const again = await request(1);
+  expect(again.items[0]?.body.text).toBe('b');
+  again.reply(201, stored(again.items[0] as Item));
+  expect(await sends).toMatchObject([
+    { status: 'rejected', reason: { code: 'UNAVAILABLE' } },
+    { status: 'fulfilled', value: { _id: 'id-b' } },
+  ]);
+});
+
+it.each([
+  [503, { success: false, error: { code: 'OVERLOADED', message: 'later' } }, 'OVERLOADED'],
+  [500, { success: false, error: { code: 'INTERNAL', message: 'oops' } }, 'UNAVAILABLE'],
+  [200, { success: true, data: { results: [] } }, 'UNAVAILABLE'],
+])('a request of all that fails with %i is told to each as %s', async (status, answer, code) => {
+  const { request } = await serve();
+  const sends = Promise.allSettled([send('a'), send('b')]);
+  (await request(0)).reply(status, answer);
+  for (const outcome of await sends) expect(outcome).toMatchObject({ reason: { code, retryAfter: 1 } });
+});
+
+it('settles all of them in time when nothing answers, and holds up nobody who comes later', async () => {
+  const { request, received } = await serve();
+  const sends = Promise.allSettled([send('a'), send('b')]);
+  await request(0);
+  const later = send('c');
+  const alone = await request(1);
+  expect(alone.items[0]?.body.text).toBe('c');
+  alone.reply(201, stored(alone.items[0] as Item));
+  expect(await later).toEqual({ _id: 'id-c' });
+  for (const outcome of await sends) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+  expect(received.length).toBe(2);
+});

@@ -1,0 +1,95 @@
+import { gather } from '@confab/chat';
+import { ChatError, limits, type Message, routes } from '@confab/contracts';
+import type { ApiAnswer } from './api-client.ts';
+
+/** A send on its way to the api. */
+export interface Send {
+  token: string;
+  address: string;
+  traceId: string;
+  traceparent: string | undefined;
+  /** JSON. */
+  body: string;
+  /** A second try can do no harm. */
+  repeatable: boolean;
+  /** Aborts when the sender has to be answered. */
+  deadline: AbortSignal;
+}
+
+export interface SendBatchesOptions {
+  /** Sends one by itself. @throws ChatError, or what kept the connection from answering */
+  sendAlone(send: Send): Promise<Message>;
+  /** Makes one request for several. @throws what kept the connection from answering */
+  request(path: string, first: Send, body: string): Promise<ApiAnswer>;
+  /** What an answer to one send says. @throws ChatError */
+  read(answer: unknown): Message;
+  wasNotSent(error: unknown): boolean;
+  now?: () => number;
+}
+
+/** Requests of several under way for which further sends wait. Source: the more there are, the less there is to gather. */
+const UNDER_WAY = 1;
+/** Milliseconds that a send waits for them. Source: a fifth of what a send may take at p99. */
+const PATIENCE_MS = 20;
+/** Characters of token and body above which a send goes alone, so that 32 of them stay below the limit of a body. */
+const SMALL = 4_096;
+/** Milliseconds without batches after an api refused one as such: it is of an older version, or takes only smaller bodies. */
+const PAUSE_MS = 10_000;
+/** Refusals that are about the first sender, whose token the request carries, and say nothing of batches. */
+const ABOUT_THE_FIRST = new Set([401, 403, 429]);
+
+/**
+ * Puts sends that come together into one request to the api. A lone send goes at once; while a request is under way others gather. Each has its own
+ * answer; where a request of several is refused as a whole, each goes alone.
+ */
+export function createSendBatches(options: SendBatchesOptions): (send: Send) => Promise<Message> {
+  const { sendAlone, now = () => performance.now() } = options;
+  let pausedUntil = 0;
+
+  const sendTogether = async (sends: Send[]): Promise<PromiseSettledResult<Message>[]> => {
+    const answer = await options.request(routes.sendMessages.path, sends[0] as Send, bodyOf(sends));
+    if (answer.status >= 400 && answer.status < 500) {
+      if (!ABOUT_THE_FIRST.has(answer.status)) pausedUntil = now() + PAUSE_MS;
+      return Promise.allSettled(sends.map(sendAlone));
+    }
+    const results = resultsOf(answer, sends.length);
+    return Promise.allSettled(sends.map(async (_, index) => options.read(results[index])));
+  };
+
+  const sendAll = async (sends: Send[]): Promise<PromiseSettledResult<Message>[]> => {
+    if (sends.length === 1) return Promise.allSettled(sends.map(sendAlone));
+    try {
+      return await sendTogether(sends);
+    } catch (error) {
+      if (error instanceof ChatError) throw error;
+      // As for a request of its own: again only where that can do no harm.
+      const harmless = options.wasNotSent(error);
+      return Promise.allSettled(
+        sends.map((send) => (harmless || send.repeatable ? sendAlone(send) : Promise.reject(error))),
+      );
+    }
+  };
+
+  const gathered = gather({ size: limits.sendsAtOnce, atOnce: UNDER_WAY, patienceMs: PATIENCE_MS, run: sendAll });
+  return (send) => {
+    const small = send.token.length + send.body.length <= SMALL;
+    return small && now() >= pausedUntil ? gathered(send) : sendAlone(send);
+  };
+}
+
+function bodyOf(sends: readonly Send[]): string {
+  const items = sends.map(({ body, token, address, traceId, traceparent }) => {
+    const head = JSON.stringify({ token, address, traceId, ...(traceparent !== undefined && { traceparent }) });
+    // The body is JSON already.
+    return `${head.slice(0, -1)},"body":${body}}`;
+  });
+  return `{"items":[${items.join()}]}`;
+}
+
+/** @throws ChatError if it is no answer to that many */
+function resultsOf({ status, reply }: ApiAnswer, count: number): unknown[] {
+  const { results } = (reply?.data ?? {}) as { results?: unknown };
+  if (status === 200 && Array.isArray(results) && results.length === count) return results;
+  const code = (reply?.error as { code?: string } | undefined)?.code === 'OVERLOADED' ? 'OVERLOADED' : 'UNAVAILABLE';
+  throw new ChatError(code, { retryAfter: 1, cause: new Error(`a batch was answered with status ${status}`) });
+}
