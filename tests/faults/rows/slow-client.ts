@@ -2,14 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { STREAM_VERSION } from '@confab/contracts';
 import { eventually } from '@confab/testkit';
 import { StockClient } from '../clients/stock-client.ts';
-import { duration, megabytes, percentile } from '../figures.ts';
+import { duration, megabytes, worst } from '../figures.ts';
+import { insist } from '../rest.ts';
 import { metricOf, type NamedService } from '../rig.ts';
 import type { FaultRow, Trial } from '../row.ts';
+import { compareWindows, type WindowPair } from './compared-windows.ts';
 import { deliveryLatencies } from './stream-entries.ts';
 
 const CUT_MS = 10_000;
 const HELD_BYTES = 2 * 1024 ** 2;
 const P99_FACTOR = 1.1;
+/** Deliveries on each side of the comparison, at least: fifty of them are above the p99. */
+const SAMPLES = 5_000;
+
+/** The others: all on the gateway of the slow client, one group, in which one sends at a steady rate. */
+const OTHERS = 20;
+const SEND_EVERY_MS = 50;
+const WINDOW_MS = 5_000;
+/** Milliseconds that a window is left to come to rest. */
+const SETTLE_MS = 1_000;
+/** Between two looks at the gateway's metrics, in either kind of window: they cost it time as well. */
+const LOOK_MS = 50;
 /**
  * An event of 100 KB, and how many come in one go, 20 times a second: 10 MB/s. Slower, and the system's buffers are not full before the
  * heartbeat finds the client gone, which would show nothing.
@@ -19,64 +32,173 @@ const BURST = 5;
 const BURST_MS = 50;
 /** The system's buffers take some megabytes first: then the gateway begins to hold. */
 const GIVE_UP_MS = 60_000;
+const VICTIM = 'slow-one';
 
 export const slowClient: FaultRow = {
   id: 25,
   name: 'slow client',
   injection:
-    'a socket stops reading while 10 MB/s of events come for it; before that the same flood with the client reading',
+    'sockets, one after another, stop reading while 10 MB/s of events come for them; in turn with windows of the same flood with the client reading',
   bar: 'cut within 10 s; at most 2 MB held; others’ p99 within 10%',
-  times: { full: 5, short: 1 },
-  load: { rate: 20 },
+  times: { full: 6, short: 3 },
+  load: { rate: 5 },
   async run(trial) {
-    const cuts: number[] = [];
-    const helds: number[] = [];
-    const before: number[] = [];
-    const during: number[] = [];
-    for (let round = 0; round < trial.times; round++) {
-      const result = await slowOnce(trial, round);
-      cuts.push(result.cutMs);
-      helds.push(result.held);
-      before.push(...result.before);
-      during.push(...result.during);
+    const gateway = trial.rig.services.find(({ kind }) => kind === 'gateway') as NamedService;
+    const others = await startOthers(trial, gateway);
+    const flood = startFlood(trial.rig, gateway, VICTIM);
+    const cuts: Cut[] = [];
+    const pairs: WindowPair[] = [];
+    try {
+      await sleep(SETTLE_MS);
+      for (let round = 0; round < trial.times; round++) {
+        // in turn which comes first, so that neither kind is always the later one
+        const kinds = round % 2 === 0 ? (['calm', 'faulty'] as const) : (['faulty', 'calm'] as const);
+        const pair: WindowPair = { calm: [], faulty: [] };
+        for (const kind of kinds) {
+          pair[kind] = await others.during(() =>
+            kind === 'calm' ? readingWindow(trial, gateway) : slowWindow(trial, gateway, cuts),
+          );
+        }
+        pairs.push(pair);
+      }
+    } finally {
+      await flood.stop();
+      await others.stop();
     }
-    const [p99before, p99during] = [percentile(before, 0.99), percentile(during, 0.99)];
-    const problems: string[] = [];
-    if (Math.max(...cuts) > CUT_MS) problems.push(`cut only after ${duration(Math.max(...cuts))}`);
-    if (Math.max(...helds) > HELD_BYTES) problems.push(`${megabytes(Math.max(...helds))} were held`);
-    if (p99during > p99before * P99_FACTOR)
-      problems.push(`p99 of the others rose by ${Math.round((p99during / p99before - 1) * 100)}%`);
-    const figure = `cut ${duration(Math.max(...cuts))} after the gateway began to hold bytes; at most ${megabytes(Math.max(...helds))} held; p99 of the others ${duration(p99before)} before, ${duration(p99during)} meanwhile`;
-    return { injected: trial.times, figure, problems };
+    return outcomeOf(cuts, pairs, trial);
   },
 };
 
-async function slowOnce({ rig, load }: Trial, round: number) {
-  const gateway = rig.services.find(({ kind }) => kind === 'gateway') as NamedService;
-  const victim = `slow-${round}`;
-  const client = new StockClient({
-    userId: victim,
-    caller: rig.caller(victim),
-    conversations: [],
-    socketUrl: gateway.process.url,
-    reconnect: false,
-  });
+function outcomeOf(cuts: readonly Cut[], pairs: readonly WindowPair[], { say }: Trial) {
+  const { samples, calmP99, faultyP99, ratio, interval } = compareWindows(pairs, 1);
+  const cut = worst(cuts.map(({ cutMs }) => cutMs));
+  const held = worst(cuts.map((one) => one.held));
+  const problems: string[] = [];
+  if (cut > CUT_MS) problems.push(`cut only after ${duration(cut)}`);
+  if (held > HELD_BYTES) problems.push(`${megabytes(held)} were held`);
+  if (samples < SAMPLES) problems.push(`only ${samples} deliveries on each side were measured`);
+  if (ratio > P99_FACTOR) problems.push(`p99 of the others rose by ${Math.round((ratio - 1) * 100)}%`);
+  const p99 = `p99 of the others ${calmP99.toFixed(0)} ms with the client reading, ${faultyP99.toFixed(0)} ms meanwhile`;
+  const figure = `cut ${duration(cut)} after the gateway began to hold bytes; at most ${megabytes(held)} held; ${p99}: ${ratio.toFixed(2)} times (${interval.map((n) => n.toFixed(2)).join(' to ')}), ${samples} deliveries on each side`;
+  say(figure);
+  return { injected: cuts.length, figure, problems };
+}
+
+/** Those who must not notice. Their messages are in the ledger, and so are checked as all others. */
+async function startOthers({ rig, load }: Trial, gateway: NamedService) {
+  const members = Array.from({ length: OTHERS }, (_, i) => `other-${i}`);
+  const [sender = '', ...participants] = members;
+  const { data } = await insist(rig.caller(sender), 'POST', '/api/chat/conversations', { participants });
+  const socketUrl = gateway.process.url;
+  const devices = members.map(
+    (userId) => new StockClient({ userId, caller: rig.caller(userId), conversations: [data._id], socketUrl }),
+  );
+  load.conversations.push({ id: data._id, members });
+  load.devices.push(...devices);
+  await Promise.all(devices.map((device) => device.opened()));
+  const sends = new Set<Promise<unknown>>();
+  const timer = setInterval(() => {
+    const send = load.sendByRest(sender, data._id, 'steady').finally(() => sends.delete(send));
+    sends.add(send);
+  }, SEND_EVERY_MS);
+  return {
+    /** @returns what their deliveries took that began in the window */
+    async during(work: () => Promise<void>): Promise<number[]> {
+      await sleep(SETTLE_MS);
+      const from = performance.now();
+      const done = work();
+      await sleep(WINDOW_MS);
+      const until = performance.now();
+      await done;
+      await sleep(SETTLE_MS);
+      return deliveryLatencies({ ledger: load.ledger, devices }, from, until);
+    },
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(sends);
+    },
+  };
+}
+
+async function connectVictim({ rig }: Trial, gateway: NamedService): Promise<StockClient> {
+  const socketUrl = gateway.process.url;
+  const caller = rig.caller(VICTIM);
+  const client = new StockClient({ userId: VICTIM, caller, conversations: [], socketUrl, reconnect: false });
   await client.opened();
-  const flood = startFlood(rig, gateway, victim);
+  return client;
+}
+
+/** The same flood and the same looks, and a client that takes everything; it is not parsed, which would burden the one who measures. */
+async function readingWindow(trial: Trial, gateway: NamedService): Promise<void> {
+  const client = await connectVictim(trial, gateway);
+  const { ws } = transportOf(client);
+  const { onmessage } = ws;
+  ws.onmessage = (event) => {
+    if (event.data.length < 1_000) onmessage(event);
+  };
   try {
-    await sleep(1_000);
-    const calmFrom = performance.now();
-    await sleep(6_000);
-    const before = deliveryLatencies(load, calmFrom);
-    const slowFrom = performance.now();
-    stopReading(client);
-    const { cutMs, held } = await untilCut(gateway);
-    const during = deliveryLatencies(load, slowFrom);
-    return { cutMs, held, before, during };
+    const end = performance.now() + WINDOW_MS;
+    while (performance.now() < end) {
+      await lookAt(gateway);
+      await sleep(LOOK_MS);
+    }
   } finally {
-    await flood.stop();
     client.close();
   }
+}
+
+interface Cut {
+  /** Milliseconds from the first bytes held to the cut. */
+  cutMs: number;
+  /** Bytes held at most. */
+  held: number;
+}
+
+/** One that does not read after the other, for as long as the window lasts; the last one is waited for. */
+async function slowWindow(trial: Trial, gateway: NamedService, cuts: Cut[]): Promise<void> {
+  const end = performance.now() + WINDOW_MS;
+  while (performance.now() < end) {
+    const client = await connectVictim(trial, gateway);
+    // The operating system goes on to take bytes until its buffers are full: as with a phone that lost its network.
+    transportOf(client).ws._socket.pause();
+    try {
+      cuts.push(await untilCut(gateway));
+    } finally {
+      client.close();
+    }
+  }
+}
+
+interface Transport {
+  ws: { _socket: { pause(): void }; onmessage(event: { data: string | Buffer }): void };
+}
+
+const transportOf = (client: StockClient) => (client.socket.io.engine as unknown as { transport: Transport }).transport;
+
+async function lookAt(gateway: NamedService): Promise<{ held: number; ended: number }> {
+  const [held, ended] = await Promise.all([
+    metricOf(gateway, 'confab_gateway_held_bytes'),
+    metricOf(gateway, 'confab_gateway_sessions_ended_total{code="SLOW_CONSUMER"').catch(() => 0),
+  ]);
+  return { held, ended };
+}
+
+async function untilCut(gateway: NamedService): Promise<Cut> {
+  const before = (await lookAt(gateway)).ended;
+  const startedAt = performance.now();
+  let heldSince: number | undefined;
+  let most = 0;
+  await eventually(
+    async () => {
+      const { held, ended } = await lookAt(gateway);
+      most = Math.max(most, held);
+      if (held > 0) heldSince ??= performance.now();
+      return ended > before;
+    },
+    GIVE_UP_MS,
+    LOOK_MS,
+  );
+  return { cutMs: performance.now() - (heldSince ?? startedAt), held: most };
 }
 
 /** Writes events for one user into the inbox of their gateway, as an api does: their making does not burden the others. */
@@ -102,30 +224,4 @@ function startFlood({ redisClient }: Trial['rig'], { name }: NamedService, userI
       await flooding;
     },
   };
-}
-
-/** The operating system goes on to take bytes until its buffers are full: as with a phone that lost its network. */
-function stopReading(client: StockClient): void {
-  const { transport } = client.socket.io.engine as unknown as { transport: { ws: { _socket: { pause(): void } } } };
-  transport.ws._socket.pause();
-}
-
-/** @returns milliseconds from the first bytes held to the cut, and how many were held at most */
-async function untilCut(gateway: NamedService): Promise<{ cutMs: number; held: number }> {
-  const ended = () => metricOf(gateway, 'confab_gateway_sessions_ended_total{code="SLOW_CONSUMER"').catch(() => 0);
-  const before = await ended();
-  const startedAt = performance.now();
-  let heldSince: number | undefined;
-  let held = 0;
-  await eventually(
-    async () => {
-      const bytes = await metricOf(gateway, 'confab_gateway_held_bytes');
-      held = Math.max(held, bytes);
-      if (bytes > 0) heldSince ??= performance.now();
-      return (await ended()) > before;
-    },
-    GIVE_UP_MS,
-    20,
-  );
-  return { cutMs: performance.now() - (heldSince ?? startedAt), held };
 }
