@@ -25,6 +25,7 @@ const unlimited: readonly AbuseRow[] = [foreignThings, operators, bombsRow];
 
 const ROOMY = {
   ...{ MESSAGES_PER_MINUTE: '1000000', CONVERSATIONS_PER_HOUR: '100', REQUESTS_PER_MINUTE_PER_ADDRESS: '10000000' },
+  REQUESTS_PER_MINUTE_PER_USER: '10000000',
   ...{ EVENTS_PER_SECOND: '5000', HANDSHAKES_PER_SECOND: '5000', MAX_SOCKETS_PER_USER: '1000', LOG_LEVEL: 'info' },
 };
 /** Minutes that one row may take: something that hangs must not hang the suite. */

@@ -17,6 +17,7 @@ export const JWT_SECRET = 'the-secret-of-the-end-to-end-tests-0123456789';
 const ROOMY = {
   MESSAGES_PER_MINUTE: '10000',
   CONVERSATIONS_PER_HOUR: '1000',
+  REQUESTS_PER_MINUTE_PER_USER: '100000',
   LOG_LEVEL: 'info',
   CLIENT_URL: 'http://localhost:3000',
 };

@@ -45,6 +45,7 @@ import { localMedia } from './plugins/local-media.ts';
 import { measures } from './plugins/measures.ts';
 import { overload } from './plugins/overload.ts';
 import { secureHeaders } from './plugins/secure-headers.ts';
+import { userLimit } from './plugins/user-limit.ts';
 import { validation } from './plugins/validation.ts';
 import { registerRoutes } from './routes.ts';
 
@@ -122,11 +123,12 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
     exposedHeaders: ['retry-after', 'x-trace-id'],
   });
   await app.register(docs);
-  await app.register(addressLimit, {
-    limit: config.REQUESTS_PER_MINUTE_PER_ADDRESS,
+  const counting = {
     shared: deps.addressCounts,
-    onAway: (error) => ctx.log.warn({ err: error }, 'addresses are limited per process while the bus is away'),
-  });
+    onAway: (error: unknown) => ctx.log.warn({ err: error }, 'requests are limited per process while the bus is away'),
+  };
+  await app.register(addressLimit, { ...counting, limit: config.REQUESTS_PER_MINUTE_PER_ADDRESS });
+  await app.register(userLimit, { ...counting, limit: config.REQUESTS_PER_MINUTE_PER_USER });
   await app.register(notFound);
   await app.register(authentication, {
     config,

@@ -41,6 +41,13 @@ export const chatVariables = {
     default: 6_000,
     examples: [6_000],
   }),
+  REQUESTS_PER_MINUTE_PER_USER: Type.Integer({
+    description:
+      'REST requests that one user may make in a minute, over all transports and nodes; sends over sockets are among them, so give it more where you give MESSAGES_PER_MINUTE more',
+    minimum: 1,
+    default: 1_200,
+    examples: [1_200],
+  }),
   BODY_LIMIT: Type.Integer({
     description: 'the size of one request body at most, in bytes',
     minimum: 1_024,

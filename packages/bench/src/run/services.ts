@@ -14,6 +14,7 @@ const roomyApi = {
   MESSAGES_PER_MINUTE: '1000000',
   CONVERSATIONS_PER_HOUR: '1000000',
   REQUESTS_PER_MINUTE_PER_ADDRESS: '1000000000',
+  REQUESTS_PER_MINUTE_PER_USER: '1000000000',
 };
 
 const storesOf = ({ redisUrl, keyPrefix, mongodbUrl, database }: Stores) => ({

@@ -34,7 +34,7 @@ interface AuthenticationOptions {
 /** The scope of a token that may call admin routes. */
 const ADMIN_SCOPE = 'chat:admin';
 
-/** Verifies the bearer token, and makes the user known from its claims at first contact. */
+/** Verifies the bearer token, counts the request for its user, and makes the user known from its claims at first contact. */
 export const authentication = fp(
   async (app: FastifyInstance, { config, revocations, contacts }: AuthenticationOptions) => {
     await app.register(fastifyJwt, jwtOptions(config) as never);
@@ -49,7 +49,10 @@ export const authentication = fp(
       if (access === 'admin' && !identity.scopes.includes(ADMIN_SCOPE)) {
         throw new ChatError('FORBIDDEN', { reason: `This needs a token with the scope ${ADMIN_SCOPE}` });
       }
-      if (access === 'user') await contacts.meet(userId, identity.profile);
+      // Whoever may administer is trusted, and may have a lot to do.
+      if (access !== 'user') return;
+      app.countUser(userId);
+      await contacts.meet(userId, identity.profile);
     };
 
     app.decorate('authenticate', (access: RouteAccess) => async (request: FastifyRequest) => {
