@@ -14,7 +14,7 @@ import { participantsFor } from './handlers/services.ts';
 import { createHandshake } from './handshake.ts';
 import { createInboxHandler } from './inbox-handler.ts';
 import { createMembershipCache } from './membership-cache.ts';
-import { limitPackets } from './packet-budget.ts';
+import { createPacketLimits } from './packet-budget.ts';
 import type { Presence } from './presence.ts';
 import { type GatewayServer, type GatewaySocket, userRoom } from './session.ts';
 import { createEndSession, type EndSession } from './session-end.ts';
@@ -66,7 +66,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
   const { memberships, typing, ...members } = createMembers(io, options);
   const sessions = createSessions({
     eventsPerSecond: config.EVENTS_PER_SECOND,
-    trusts: rules.trusts,
+    addressOf: (connection) => rules.carriers.addressOf(connection),
     quota: bus.quota,
     log,
   });
@@ -78,6 +78,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
       verifier,
       revocations: bus.revocations,
       onAuthenticated: (socket) => rules.guard.pass(socket.conn),
+      forgetRequest: (connection) => rules.carriers.forgetRequest(connection),
       enter: (identity) => enter(identity, { limits: rules.limits, userSockets, presence: busSide.presence }),
       newSession: sessions.create,
       log,
@@ -111,6 +112,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
       endAll([...io.sockets.sockets.values()], (socket) => rules.carriers.terminate(socket.conn));
       // Absent if the gateway never started.
       (io.engine as typeof io.engine | undefined)?.close();
+      expiry.close();
       rules.close();
     },
   };
@@ -147,16 +149,20 @@ function welcomeSockets(
   eventsPerSecond: number,
   events: EventWrapperOptions,
 ): void {
+  const packetLimits = createPacketLimits({
+    eventsPerSecond,
+    endSession: events.endSession,
+    websocketOf: (connection) => carriers.websocketOf(connection),
+  });
   io.on('connection', (socket) => {
     socket.join(userRoom(socket.data.identity.userId));
     attachEvents(socket, events);
-    limitPackets(socket, {
-      eventsPerSecond,
-      endSession: events.endSession,
-      websocketOf: (connection) => carriers.websocketOf(connection),
-    });
+    packetLimits.watch(socket);
     expiry.watch(socket);
+    // One listener for all of it: each costs every idle connection some hundred bytes.
     socket.once('disconnect', () => {
+      packetLimits.forget(socket);
+      expiry.forget(socket);
       typing.gone(socket);
       // A connection whose socket said goodbye and that stays is a stranger again.
       guard.watch(socket.conn);
@@ -171,17 +177,23 @@ interface Books {
 }
 
 /** Counts a connection of the user in: here, over all gateways, and in the directory. @returns undoes it */
-async function enter(identity: Identity, { limits, userSockets, presence }: Books): Promise<() => void> {
-  const undo = [limits.openUser(identity.userId)];
-  const leave = () => {
-    for (const step of undo.splice(0).reverse()) step();
-  };
+async function enter({ userId, profile }: Identity, { limits, userSockets, presence }: Books): Promise<() => void> {
+  const leaveHere = limits.openUser(userId);
   try {
-    undo.push(await userSockets.open(identity.userId));
-    undo.push(await presence.acquire(identity));
-    return leave;
+    const leaveAll = await userSockets.open(userId);
+    try {
+      const leaveDirectory = await presence.acquire({ userId, profile });
+      return () => {
+        leaveDirectory();
+        leaveAll();
+        leaveHere();
+      };
+    } catch (error) {
+      leaveAll();
+      throw error;
+    }
   } catch (error) {
-    leave();
+    leaveHere();
     throw error;
   }
 }

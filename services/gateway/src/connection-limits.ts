@@ -32,8 +32,9 @@ export function createConnectionLimits(options: ConnectionLimitOptions): Connect
   const byAddress = new Map<string, number>();
   const byUser = new Map<string, number>();
 
+  const rule = { perSecond: handshakesPerSecond, burst: handshakesPerSecond * 2, now };
   const rateOf = (group: string) => {
-    const rate = rates.get(group) ?? new EventBudget(handshakesPerSecond, handshakesPerSecond * 2, now);
+    const rate = rates.get(group) ?? new EventBudget(rule);
     rates.set(group, rate);
     return rate;
   };

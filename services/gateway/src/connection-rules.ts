@@ -36,17 +36,25 @@ export function createConnectionRules(options: ConnectionRulesOptions): Connecti
     maxPerAddress: config.MAX_SOCKETS_PER_ADDRESS,
     handshakesPerSecond: config.HANDSHAKES_PER_SECOND,
   });
-  const guard = createPreAuthGuard(() => onRefused('unauthenticated'));
+  const guard = createPreAuthGuard(carriers, () => onRefused('unauthenticated'));
   const slowConsumers = createSlowConsumers({ carriers, cut: options.onSlow });
   const origins = config.CLIENT_URL;
   return {
     ...{ trusts, limits, carriers, guard, slowConsumers },
     admission: createAdmission({ origins, limits, trusts, carriers, isDraining, isOverloaded, onRefused }),
     onConnection(connection) {
-      carriers.add(connection);
+      const address = addressOf(connection.request as EngineRequest, trusts);
+      const leave = limits.openAddress(address);
+      carriers.add(connection, address);
       slowConsumers.watch(connection);
       guard.watch(connection);
-      connection.once('close', limits.openAddress(addressOf(connection.request as EngineRequest, trusts)));
+      // One listener for all: each costs every idle connection some hundred bytes.
+      connection.once('close', () => {
+        guard.closed(connection);
+        carriers.remove(connection);
+        slowConsumers.forget(connection);
+        leave();
+      });
     },
     close() {
       guard.close();

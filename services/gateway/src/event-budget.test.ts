@@ -3,7 +3,7 @@ import { EventBudget } from './event-budget.ts';
 
 it('allows a burst, then its rate, and fills up again', () => {
   let now = 0;
-  const budget = new EventBudget(2, 4, () => now);
+  const budget = new EventBudget({ perSecond: 2, burst: 4, now: () => now });
   const taken = () => Array.from({ length: 10 }, () => budget.take()).filter(Boolean).length;
   expect(taken()).toBe(4);
   now += 1_000;
@@ -14,7 +14,7 @@ it('allows a burst, then its rate, and fills up again', () => {
 
 it('counts refusals in a row', () => {
   let now = 0;
-  const budget = new EventBudget(1, 1, () => now);
+  const budget = new EventBudget({ perSecond: 1, burst: 1, now: () => now });
   budget.take();
   for (let i = 0; i < 3; i += 1) budget.take();
   expect(budget.refusedInARow).toBe(3);
@@ -25,7 +25,7 @@ it('counts refusals in a row', () => {
 
 it('gives nothing for a clock that goes back', () => {
   let now = 1_000;
-  const budget = new EventBudget(1, 1, () => now);
+  const budget = new EventBudget({ perSecond: 1, burst: 1, now: () => now });
   budget.take();
   now = 0;
   expect(budget.take()).toBe(false);

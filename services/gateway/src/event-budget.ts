@@ -1,19 +1,22 @@
+/** What flows into a bucket, and how much it holds. One object for all buckets of a kind. */
+export interface BudgetRule {
+  perSecond: number;
+  burst: number;
+  /** Milliseconds, monotonic or not. */
+  now(): number;
+}
+
 /** A bucket of tokens: `perSecond` flow in, at most `burst` are kept. */
 export class EventBudget {
-  readonly #perSecond: number;
-  readonly #burst: number;
-  readonly #now: () => number;
+  readonly #rule: BudgetRule;
   #tokens: number;
   #at: number;
   #refused = 0;
 
-  /** @param now milliseconds, monotonic or not */
-  constructor(perSecond: number, burst: number, now: () => number) {
-    this.#perSecond = perSecond;
-    this.#burst = burst;
-    this.#now = now;
-    this.#tokens = burst;
-    this.#at = now();
+  constructor(rule: BudgetRule) {
+    this.#rule = rule;
+    this.#tokens = rule.burst;
+    this.#at = rule.now();
   }
 
   /** Refusals since the last event that was within the budget. */
@@ -23,9 +26,10 @@ export class EventBudget {
 
   /** @returns false if there is nothing left */
   take(): boolean {
-    const now = this.#now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + (Math.max(0, now - this.#at) / 1_000) * this.#perSecond);
-    this.#at = now;
+    const { perSecond, burst, now } = this.#rule;
+    const at = now();
+    this.#tokens = Math.min(burst, this.#tokens + (Math.max(0, at - this.#at) / 1_000) * perSecond);
+    this.#at = at;
     if (this.#tokens < 1) {
       this.#refused += 1;
       return false;

@@ -1,6 +1,7 @@
 import type { RevocationList } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
 import type { Identity, Logger, TokenVerifier } from '@confab/service-kit';
+import type { EngineConnection } from './engine-connection.ts';
 import type { GatewaySocket, Session } from './session.ts';
 
 export interface HandshakeOptions {
@@ -8,6 +9,8 @@ export interface HandshakeOptions {
   revocations: Pick<RevocationList, 'isRevoked'>;
   /** The token is good: the connection is no stranger any more. */
   onAuthenticated(socket: GatewaySocket): void;
+  /** The request that opened the connection is not needed any more. */
+  forgetRequest(connection: EngineConnection): void;
   /** Counts the user in and registers them with the directory. @returns undoes it. @throws ChatError RATE_LIMITED, UNAVAILABLE */
   enter(identity: Identity): Promise<() => void>;
   newSession(socket: GatewaySocket, identity: Identity, token: string): Session;
@@ -24,7 +27,8 @@ export function createHandshake(options: HandshakeOptions) {
     const identity = await options.verifier.verify(token);
     if (options.revocations.isRevoked(revocationKey(identity))) throw new ChatError('TOKEN_REVOKED');
     options.onAuthenticated(socket);
-    Object.assign(socket.data, options.newSession(socket, identity, token));
+    socket.data = options.newSession(socket, identity, token);
+    forgetHandshake(socket, options.forgetRequest);
     await hold(socket, () => options.enter(identity));
   };
 
@@ -51,6 +55,18 @@ async function hold(socket: GatewaySocket, enter: () => Promise<() => void>): Pr
   });
   leave = await enter();
   if (ended || socket.conn.readyState !== 'open') leave();
+}
+
+const FORGOTTEN = { headers: {}, query: {}, auth: {}, url: '' };
+
+/**
+ * What the handshake brought is in the session now. A token from the header stays: a further socket on this connection has no other.
+ */
+function forgetHandshake(socket: GatewaySocket, forgetRequest: (connection: EngineConnection) => void): void {
+  const { handshake, conn } = socket;
+  if (typeof handshake.auth.token !== 'string') return;
+  forgetRequest(conn);
+  Object.assign(handshake, FORGOTTEN);
 }
 
 export const revocationKey = ({ userId, tokenId, issuedAt }: Identity) => ({

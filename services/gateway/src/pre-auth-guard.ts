@@ -1,4 +1,4 @@
-import type { EngineConnection, EngineRequest } from './engine-connection.ts';
+import type { Carriers, EngineConnection } from './engine-connection.ts';
 
 /** Milliseconds that a connection may stay without a valid token. */
 const MAX_AGE_MS = 2_000;
@@ -13,7 +13,6 @@ interface Pending {
   bytesAtStart: number;
   packets: number;
   count: () => void;
-  onClose: () => void;
 }
 
 export interface PreAuthGuard {
@@ -21,6 +20,8 @@ export interface PreAuthGuard {
   watch(connection: EngineConnection): void;
   /** It has: the guard lets it alone. */
   pass(connection: EngineConnection): void;
+  /** It is closed. */
+  closed(connection: EngineConnection): void;
   close(): void;
 }
 
@@ -28,28 +29,30 @@ export interface PreAuthGuard {
  * Cuts connections that do not authenticate soon, or send more than a handshake needs, pings and fragments included, which
  * nothing above the TCP connection counts.
  */
-export function createPreAuthGuard(onCut: () => void, now: () => number = () => performance.now()): PreAuthGuard {
+export function createPreAuthGuard(
+  carriers: Carriers,
+  onCut: () => void,
+  now: () => number = () => performance.now(),
+): PreAuthGuard {
   const pending = new Map<EngineConnection, Pending>();
 
   const pass = (connection: EngineConnection) => {
     const state = pending.get(connection);
     if (!state) return;
     connection.off('packet', state.count);
-    connection.off('close', state.onClose);
     pending.delete(connection);
   };
 
   const cut = (connection: EngineConnection) => {
     pass(connection);
     onCut();
-    connection.close(true);
     // Whoever floods does not take part in closing: without waiting for them.
-    connection.request.socket.destroy();
+    carriers.destroy(connection);
   };
 
   const sweep = setInterval(() => {
     for (const [connection, state] of pending) {
-      const bytes = connection.request.socket.bytesRead - state.bytesAtStart;
+      const bytes = carriers.bytesRead(connection) - state.bytesAtStart;
       if (now() - state.since > MAX_AGE_MS || bytes > MAX_BYTES) cut(connection);
     }
   }, SWEEP_MS);
@@ -60,23 +63,23 @@ export function createPreAuthGuard(onCut: () => void, now: () => number = () => 
       if (pending.has(connection) || connection.readyState !== 'open') return;
       const state: Pending = {
         since: now(),
-        bytesAtStart: connection.request.socket.bytesRead,
+        bytesAtStart: carriers.bytesRead(connection),
         packets: 0,
         count: () => {
           state.packets += 1;
           if (state.packets > MAX_PACKETS) cut(connection);
         },
-        onClose: () => {
-          pass(connection);
-          // A protocol error closes without the guard: no stranger is waited for to take part in that either.
-          (connection.request as EngineRequest).websocket?.terminate();
-        },
       };
       pending.set(connection, state);
       connection.on('packet', state.count);
-      connection.once('close', state.onClose);
     },
     pass,
+    closed(connection) {
+      if (!pending.has(connection)) return;
+      pass(connection);
+      // A protocol error closes without the guard: no stranger is waited for to take part in that either.
+      carriers.websocketOf(connection)?.terminate();
+    },
     close: () => clearInterval(sweep),
   };
 }

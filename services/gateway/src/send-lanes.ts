@@ -8,21 +8,25 @@ const MAX_WAITING = 32;
  * user sent them; different conversations do not wait for each other.
  */
 export class SendLanes {
-  readonly #lanes = new Map<string, Promise<unknown>>();
+  /** Absent while nothing is sent: most sockets are idle. */
+  #lanes: Map<string, Promise<unknown>> | undefined;
   #waiting = 0;
 
   /** @throws ChatError OVERLOADED if too many wait already; else what the task throws */
   async run<T>(conversationId: string, task: () => Promise<T>): Promise<T> {
     if (this.#waiting >= MAX_WAITING) throw new ChatError('OVERLOADED', { retryAfter: 1 });
     this.#waiting += 1;
-    const before = this.#lanes.get(conversationId) ?? Promise.resolve();
+    const lanes = this.#lanes ?? new Map<string, Promise<unknown>>();
+    this.#lanes = lanes;
+    const before = lanes.get(conversationId) ?? Promise.resolve();
     const mine = before.then(task, task);
-    this.#lanes.set(conversationId, mine);
+    lanes.set(conversationId, mine);
     try {
       return await mine;
     } finally {
       this.#waiting -= 1;
-      if (this.#lanes.get(conversationId) === mine) this.#lanes.delete(conversationId);
+      if (lanes.get(conversationId) === mine) lanes.delete(conversationId);
+      if (lanes.size === 0 && this.#lanes === lanes) this.#lanes = undefined;
     }
   }
 }

@@ -2,16 +2,19 @@ import type { Clock, Revocation } from '@confab/chat';
 import { type GatewayServer, type GatewaySocket, userRoom } from './session.ts';
 import type { EndSession } from './session-end.ts';
 
-/** The longest delay of a Node timer, milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Milliseconds between two looks for tokens that expired. Source: a socket is cut within 5 s, the grace of its end included. */
+const SWEEP_MS = 250;
 
 export interface SessionExpiry {
   /** Ends the socket when its token expires. */
   watch(socket: GatewaySocket): void;
-  /** The token is no longer good; checked before each event too, since timers may be late. */
+  /** The socket is gone. */
+  forget(socket: GatewaySocket): void;
+  /** The token is no longer good; checked before each event too, since the sweep comes a moment later. */
   isExpired(socket: GatewaySocket): boolean;
   /** Ends the sockets that the revocation is about. */
   revoke(revocation: Revocation): void;
+  close(): void;
 }
 
 /** @param toleranceMs by which clocks may differ (JWT_CLOCK_TOLERANCE) */
@@ -22,15 +25,31 @@ export function createSessionExpiry(
 ): SessionExpiry {
   const remainingMs = (socket: GatewaySocket) => socket.data.identity.expiresAt * 1_000 + toleranceMs - clock.now();
 
-  const watch = (socket: GatewaySocket) => {
-    const remaining = remainingMs(socket);
-    if (remaining <= 0) return endSession(socket, 'TOKEN_EXPIRED');
-    const timer = setTimeout(() => watch(socket), Math.min(remaining, MAX_TIMER_MS));
-    socket.once('disconnect', () => clearTimeout(timer));
-  };
+  // By the second in which they expire: a timer for each socket would cost more memory than all else that is known of it.
+  const bySecond = new Map<number, Set<GatewaySocket>>();
+  const secondOf = (socket: GatewaySocket) => socket.data.identity.expiresAt;
+
+  const sweep = setInterval(() => {
+    const now = (clock.now() - toleranceMs) / 1_000;
+    for (const [second, sockets] of bySecond) {
+      if (second > now) continue;
+      bySecond.delete(second);
+      for (const socket of sockets) endSession(socket, 'TOKEN_EXPIRED');
+    }
+  }, SWEEP_MS);
+  sweep.unref();
 
   return {
-    watch,
+    watch(socket) {
+      if (remainingMs(socket) <= 0) return endSession(socket, 'TOKEN_EXPIRED');
+      const sockets = bySecond.get(secondOf(socket)) ?? new Set();
+      bySecond.set(secondOf(socket), sockets.add(socket));
+    },
+    forget(socket) {
+      const sockets = bySecond.get(secondOf(socket));
+      if (sockets?.delete(socket) && sockets.size === 0) bySecond.delete(secondOf(socket));
+    },
+    close: () => clearInterval(sweep),
     isExpired: (socket) => remainingMs(socket) <= 0,
     revoke(revocation) {
       for (const socket of candidates(io, revocation)) {

@@ -13,8 +13,6 @@ export interface Session {
   lanes: SendLanes;
   /** Requests to the api that wait for an answer. */
   apiCalls: { inFlight: number };
-  /** Conversations that the socket shows. */
-  open: Set<string>;
   /** Conversations in which the socket types, with when the others were last told (Unix ms). */
   typing: Map<string, number>;
   /** `session:end` was sent: nothing goes in or out any more. */

@@ -1,8 +1,7 @@
 import type { Log, UserQuota } from '@confab/chat';
-import type { Identity, ProxyTrust } from '@confab/service-kit';
+import type { Identity } from '@confab/service-kit';
 import { LRUCache } from 'lru-cache';
-import { addressOf } from './admission.ts';
-import type { EngineRequest } from './engine-connection.ts';
+import type { EngineConnection } from './engine-connection.ts';
 import { EventBudget } from './event-budget.ts';
 import { SendLanes } from './send-lanes.ts';
 import type { GatewaySocket, Session } from './session.ts';
@@ -23,14 +22,14 @@ const BURST_S = 3;
 
 export interface SessionsOptions {
   eventsPerSecond: number;
-  trusts: ProxyTrust;
+  addressOf(connection: EngineConnection): string;
   quota: UserQuota;
   log: Log;
 }
 
-export function createSessions({ eventsPerSecond, trusts, quota, log }: SessionsOptions): Sessions {
+export function createSessions({ eventsPerSecond, addressOf, quota, log }: SessionsOptions): Sessions {
   const now = () => performance.now();
-  const newBudget = (perSecond: number) => new EventBudget(perSecond, perSecond * BURST_S, now);
+  const ruleOfSocket = { perSecond: eventsPerSecond, burst: eventsPerSecond * BURST_S, now };
   const perSecondOfUser = eventsPerSecond * USER_FACTOR;
   const ofUser = {
     perSecond: perSecondOfUser,
@@ -44,11 +43,10 @@ export function createSessions({ eventsPerSecond, trusts, quota, log }: Sessions
     create: (socket, identity, token) => ({
       identity,
       token,
-      address: addressOf(socket.request as EngineRequest, trusts),
-      budget: newBudget(eventsPerSecond),
+      address: addressOf(socket.conn),
+      budget: new EventBudget(ruleOfSocket),
       lanes: new SendLanes(),
       apiCalls: { inFlight: 0 },
-      open: new Set(),
       typing: new Map(),
       ended: false,
     }),

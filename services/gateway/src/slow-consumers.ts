@@ -16,6 +16,8 @@ export interface SlowConsumerOptions {
 
 export interface SlowConsumers {
   watch(connection: EngineConnection): void;
+  /** The connection is closed. */
+  forget(connection: EngineConnection): void;
   /** Bytes that the connection holds now. */
   heldBytes(connection: EngineConnection): number;
   /** Bytes that all connections hold now. */
@@ -58,26 +60,33 @@ export function createSlowConsumers(options: SlowConsumerOptions): SlowConsumers
   }, sweepMs);
   sweep.unref();
 
+  // Functions for all connections, which find theirs by `this`: closures of each would be a third of our share of an idle connection.
+  function onPacket(this: EngineConnection, packet: EnginePacket): void {
+    const state = watched.get(this);
+    if (!state) return;
+    state.queued += sizeOf(packet);
+    if (state.queued <= hardBytes || state.checking) return;
+    state.checking = true;
+    // After this turn: a fast client takes what one turn wrote.
+    setImmediate(() => {
+      state.checking = false;
+      check(this, state);
+    });
+  }
+
+  /** Engine.IO hands over its whole buffer at once. */
+  function onFlush(this: EngineConnection): void {
+    const state = watched.get(this);
+    if (state) state.queued = 0;
+  }
+
   return {
     watch(connection) {
-      const state: Watched = { queued: 0, overSince: undefined, checking: false, cut: false };
-      watched.set(connection, state);
-      connection.on('packetCreate', (packet: EnginePacket) => {
-        state.queued += sizeOf(packet);
-        if (state.queued <= hardBytes || state.checking) return;
-        state.checking = true;
-        // After this turn: a fast client takes what one turn wrote.
-        setImmediate(() => {
-          state.checking = false;
-          check(connection, state);
-        });
-      });
-      // Engine.IO hands over its whole buffer at once.
-      connection.on('flush', () => {
-        state.queued = 0;
-      });
-      connection.once('close', () => watched.delete(connection));
+      watched.set(connection, { queued: 0, overSince: undefined, checking: false, cut: false });
+      connection.on('packetCreate', onPacket);
+      connection.on('flush', onFlush);
     },
+    forget: (connection) => void watched.delete(connection),
     heldBytes,
     totalBytes() {
       let bytes = 0;

@@ -31,7 +31,7 @@ export class UserBudget {
   constructor(options: UserBudgetOptions) {
     const { perSecond, burst, now } = options;
     this.#options = options;
-    this.#local = new EventBudget(perSecond, burst, now);
+    this.#local = new EventBudget({ perSecond, burst, now });
     this.#reportAt = Math.max(1, Math.floor(perSecond * REPORT_SHARE));
   }
 

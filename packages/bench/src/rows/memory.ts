@@ -9,7 +9,7 @@ import { startGateway } from '../run/gateway-side.ts';
 import { startPeer } from '../run/peer-process.ts';
 
 /** Milliseconds in which a process may collect its garbage before memory is read. */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 15_000;
 
 /** A server that has just started. */
 interface Fresh {

@@ -4,7 +4,6 @@ import type { HandlerServices } from './services.ts';
 /** Leaving needs no membership: it only forgets. Whoever leaves types there no more. */
 export function leaveConversation({ typing }: HandlerServices): EventHandler<'leave:conversation'> {
   return async ({ socket }, { conversationId }) => {
-    socket.data.open.delete(conversationId);
     typing.left(socket, conversationId);
     return { conversationId };
   };
