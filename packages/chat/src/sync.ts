@@ -3,6 +3,7 @@ import type { ChatContext } from './context.ts';
 import { describeMessages, reportDelivered } from './history.ts';
 import { describeConversations } from './list-conversations.ts';
 import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
+import type { ConversationHead, MembersDigest } from './ports/repositories.ts';
 import { formatCursor, parseCursor, type SyncCursor } from './sync-cursor.ts';
 import { readSyncPage, type SyncPage } from './sync-page.ts';
 
@@ -24,28 +25,34 @@ const HOLE_RETRY_AFTER = 1;
 export async function sync(ctx: ChatContext, request: SyncRequest): Promise<SyncResult> {
   const { userId, body, traceId } = request;
   const cursors = new Map(Object.entries(body.cursors ?? {}));
-  const { conversations, others } = await conversationsOf(ctx, userId, [...cursors.keys()], body.others ?? true);
-  const ordered = byRecency(conversations);
-  const membersOf = membersInParts(ctx, ordered);
+  const { heads, unmoved, given, more: others } = await headsOf(ctx, userId, cursors, body.others ?? true);
+  const ordered = byRecency(heads);
+  const read = readInParts(
+    (ids) => readConversations(ctx, userId, ids, given),
+    ordered.filter(({ id }) => !unmoved.has(id)).map(({ id }) => id),
+  );
 
   const budget = { left: body.limit ?? limits.syncDefault };
   const answers: SyncConversation[] = [];
   const toDescribe: StoredConversation[] = [];
   let more = others;
-  for (const [index, conversation] of ordered.entries()) {
+  for (const { id } of ordered) {
     if (budget.left <= 0) {
       more = true;
       break;
     }
-    const view = viewOf(userId, conversation, await membersOf(index), traceId);
-    const { answer, complete, membersChanged } = await syncConversation(
-      ctx,
-      view,
-      cursors.get(conversation.id),
-      budget,
-    );
+    const cursor = cursors.get(id);
+    if (cursor !== undefined && unmoved.has(id)) {
+      answers.push(nothingNew(id, cursor));
+      continue;
+    }
+    const found = await read(id);
+    // They left between the two reads: the next call tells them.
+    if (!found) continue;
+    const view = viewOf(userId, found.conversation, found.members, traceId);
+    const { answer, complete, membersChanged } = await syncConversation(ctx, view, cursor, budget);
     answers.push(answer);
-    if (membersChanged) toDescribe.push(conversation);
+    if (membersChanged) toDescribe.push(found.conversation);
     more ||= !complete;
   }
   const described = new Map((await describeConversations(ctx, userId, toDescribe)).map((c) => [c._id, c]));
@@ -53,39 +60,91 @@ export async function sync(ctx: ChatContext, request: SyncRequest): Promise<Sync
     const conversation = described.get(answer.conversationId);
     if (conversation) answer.conversation = conversation;
   }
-  const mine = new Set(conversations.map((c) => c.id));
+  const mine = new Set(heads.map((head) => head.id));
   return { conversations: answers, left: [...cursors.keys()].filter((id) => !mine.has(id)), more };
 }
 
 /** Conversations that the caller did not name in one reply. Source: as many as a first screen scrolls through; the next call brings more. */
 const OTHERS_LIMIT = 100;
 
-/** The named ones that are the user's, and the most recent others. @returns `others`: there are more than these */
-async function conversationsOf(ctx: ChatContext, userId: string, named: string[], withOthers: boolean) {
+/**
+ * The named ones that are the user's, and the most recent others. @returns `unmoved`: those in which the cursor is where everything is, so that there
+ * is nothing to read; `given`: those that are read already; `more`: there are more others than these
+ */
+async function headsOf(ctx: ChatContext, userId: string, cursors: ReadonlyMap<string, string>, withOthers: boolean) {
+  const named = [...cursors.keys()];
   const [known, rest] = await Promise.all([
-    named.length === 0 ? [] : ctx.store.conversations.findManyFor(userId, named, named.length),
+    named.length === 0 ? [] : ctx.store.conversations.headsFor(userId, named),
     withOthers ? ctx.store.conversations.listFor(userId, { limit: OTHERS_LIMIT + 1, except: named }) : [],
   ]);
-  return { conversations: [...known, ...rest.slice(0, OTHERS_LIMIT)], others: rest.length > OTHERS_LIMIT };
+  const atEnd = known.filter(({ id, seq, changeSeq }) => {
+    const cursor = parseCursor(cursors.get(id) ?? '');
+    return cursor.seq === seq && cursor.changeSeq === changeSeq;
+  });
+  // After the counters, as all rows.
+  const digests = atEnd.length === 0 ? new Map() : await ctx.store.memberships.digestsOf(atEnd.map(({ id }) => id));
+  const unmoved = new Set(
+    atEnd.filter(({ id }) => isUnmoved(parseCursor(cursors.get(id) ?? ''), digests.get(id))).map(({ id }) => id),
+  );
+  const given = rest.slice(0, OTHERS_LIMIT);
+  return { heads: [...known, ...given], unmoved, given, more: rest.length > OTHERS_LIMIT };
 }
 
-/** Conversations whose members are read at once. Source: groups of the largest size, about 10 MB of rows. */
-const MEMBERS_OF = 20;
+/** Of a cursor with both counters of the conversation. A member without a row has received and read nothing. */
+const isUnmoved = (cursor: SyncCursor, digest: MembersDigest | undefined): boolean =>
+  cursor.marks === (digest?.marks ?? 0) && !digest?.changing && (digest?.changeSeq ?? 0) <= cursor.changeSeq;
 
-/** Reads the members of conversations part by part, when the first of a part is asked for. */
-function membersInParts(ctx: ChatContext, ordered: readonly StoredConversation[]) {
-  let part = new Map<string, StoredMembership[]>();
-  return async (index: number): Promise<StoredMembership[]> => {
-    if (index % MEMBERS_OF === 0) {
-      const ids = ordered.slice(index, index + MEMBERS_OF).map((c) => c.id);
-      part = Map.groupBy(await ctx.store.memberships.ofConversations(ids), (row) => row.conversationId);
+const nothingNew = (conversationId: string, cursor: string): SyncConversation => ({
+  ...{ conversationId, verdict: 'complete', cursor: formatCursor(parseCursor(cursor)) },
+  ...{ messages: [], changes: [], hidden: [], watermarks: [] },
+});
+
+/** Conversations that are read at once. Source: groups of the largest size, about 10 MB of members' rows. */
+const READ_AT_ONCE = 20;
+
+/** A conversation with its members' rows, which were read after it. */
+interface Found {
+  conversation: StoredConversation;
+  members: StoredMembership[];
+}
+
+/** Reads conversations part by part, when the first of a part is asked for, in the order of the ids. */
+function readInParts(read: (ids: string[]) => Promise<Map<string, Found>>, ids: readonly string[]) {
+  const places = new Map(ids.map((id, place) => [id, place]));
+  let part = new Map<string, Found>();
+  let end = 0;
+  return async (id: string): Promise<Found | undefined> => {
+    const place = places.get(id) ?? 0;
+    if (place >= end) {
+      end = place + READ_AT_ONCE;
+      part = await read(ids.slice(place, end));
     }
-    return part.get(ordered[index]?.id ?? '') ?? [];
+    return part.get(id);
   };
 }
 
+async function readConversations(
+  ctx: ChatContext,
+  userId: string,
+  ids: readonly string[],
+  given: readonly StoredConversation[],
+): Promise<Map<string, Found>> {
+  const wanted = new Set(ids);
+  const known = given.filter(({ id }) => wanted.delete(id));
+  const others = wanted.size === 0 ? [] : await ctx.store.conversations.findManyFor(userId, [...wanted], wanted.size);
+  const conversations = [...known, ...others];
+  const rows = await ctx.store.memberships.ofConversations(conversations.map(({ id }) => id));
+  const members = Map.groupBy(rows, (row) => row.conversationId);
+  return new Map(
+    conversations.map((conversation) => [
+      conversation.id,
+      { conversation, members: members.get(conversation.id) ?? [] },
+    ]),
+  );
+}
+
 /** The most recently active first: that is what the person looks at. */
-const byRecency = (list: StoredConversation[]) =>
+const byRecency = (list: readonly ConversationHead[]) =>
   list.toSorted((a, b) => b.lastMessageAt.getTime() - a.lastMessageAt.getTime());
 
 /** One conversation as the caller stands in it. */

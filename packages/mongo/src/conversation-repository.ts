@@ -31,6 +31,13 @@ export function createConversationRepository({ conversations }: Collections): Co
   return {
     findFor: (userId, id) => one({ _id: oid(id), participants: userId }),
     findManyFor: (userId, ids, limit) => many({ participants: userId, _id: { $in: ids.map(oid) } }, limit),
+    headsFor: (userId, ids) =>
+      guarded(async () => {
+        const filter = { participants: userId, _id: { $in: ids.map(oid) } };
+        const projection = { seq: 1, changeSeq: 1, lastMessageAt: 1 };
+        const docs = await conversations.find(filter, { projection }).toArray();
+        return docs.map(({ _id, ...head }) => ({ id: _id.toHexString(), ...head }));
+      }),
     countersFor: (userId) =>
       guarded(async () => {
         const docs = await conversations.find({ participants: userId }, { projection: { seq: 1 } }).toArray();

@@ -1,8 +1,37 @@
-import { type MembershipRepository, markBefore, type WatermarkMove } from '@confab/chat';
-import type { AnyBulkWriteOperation, UpdateFilter } from 'mongodb';
+import { inBatches, type MembersDigest, type MembershipRepository, markBefore, type WatermarkMove } from '@confab/chat';
+import type { AnyBulkWriteOperation, ObjectId, UpdateFilter } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { type MembershipDoc, oid, toMembership } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
+
+/** Conversations whose members are added up by one command, and such commands under way for one request. Source: as for unread counts. */
+const DIGESTS_AT_ONCE = 250;
+const PARTS_AT_ONCE = 4;
+
+/** The adding up stays with the store: in groups there may be a thousand rows to a conversation. */
+async function digestsIn(memberships: Collections['memberships'], ids: string[]): Promise<[string, MembersDigest][]> {
+  const docs = await memberships
+    .aggregate<{ _id: ObjectId; delivered: number; read: number; changeSeq: number | null; changing: string[] | null }>(
+      [
+        { $match: { conversationId: { $in: ids.map(oid) } } },
+        {
+          $group: {
+            _id: '$conversationId',
+            delivered: { $sum: '$deliveredSeq' },
+            read: { $sum: '$readSeq' },
+            changeSeq: { $max: '$changeSeq' },
+            changing: { $max: '$changing' },
+          },
+        },
+      ],
+    )
+    .toArray();
+  return docs.map(({ _id, delivered, read, changeSeq, changing }) => [
+    _id.toHexString(),
+    // of arrays the greatest is the empty one only where all are empty
+    { marks: delivered + read, changeSeq: changeSeq ?? 0, changing: (changing?.length ?? 0) > 0 },
+  ]);
+}
 
 export function createMembershipRepository({ memberships }: Collections): MembershipRepository {
   const key = (conversationId: string, userId: string) => ({ conversationId: oid(conversationId), userId });
@@ -37,6 +66,13 @@ export function createMembershipRepository({ memberships }: Collections): Member
           deliveredSeq: deliveredSeq ?? 0,
         }));
       }),
+    digestsOf: async (ids) => {
+      const parts = Array.from({ length: Math.ceil(ids.length / DIGESTS_AT_ONCE) }, (_, part) =>
+        ids.slice(part * DIGESTS_AT_ONCE, (part + 1) * DIGESTS_AT_ONCE),
+      );
+      const digests = await inBatches(parts, PARTS_AT_ONCE, (part) => guarded(() => digestsIn(memberships, part)));
+      return new Map(digests.flat());
+    },
     ofUser: (userId, ids) =>
       guarded(async () => {
         const filter = { userId, ...(ids && { conversationId: { $in: ids.map(oid) } }) };

@@ -12,7 +12,7 @@ it('shows how much of the goal is reached, whichever way is better', () => {
 it('draws a bar per measured row, escaped, and none for one that was not', () => {
   const [row] = rows;
   if (!row) throw new Error('no rows');
-  const [empty] = completeRows([row.id], [], []);
+  const [empty] = completeRows([row], [], []);
   if (!empty) throw new Error('no result');
   const svg = renderChart('a < b', [
     { row, result: { ...empty, ratio: 0.3 } },
@@ -23,12 +23,14 @@ it('draws a bar per measured row, escaped, and none for one that was not', () =>
   expect(svg).toContain('0.3, goal 0.6');
 });
 
+const facts = (id: string) => ({ id, goal: 0.6, unit: 'ms', better: 'lower' as const });
+
 it('has one row per id: of this run, else the newest full one, else that it was not measured', () => {
-  const [empty] = completeRows(['a'], [], []);
+  const [empty] = completeRows([facts('a')], [], []);
   if (!empty) throw new Error('no result');
   const result = (id: string, ratio: number, quick = false) => ({ ...empty, id, ratio, quick });
   const earlier = [result('a', 1), result('b', 2), result('b', 3), result('b', 4, true)];
-  const found = completeRows(['a', 'b', 'c'], [result('a', 9)], earlier);
+  const found = completeRows(['a', 'b', 'c'].map(facts), [result('a', 9)], earlier);
   expect(found.map((row) => row.ratio)).toEqual([9, 3, null]);
-  expect(found[2]?.problem).toBe('not measured');
+  expect(found[2]).toMatchObject({ ...facts('c'), ratio: null, held: false, problem: 'not measured' });
 });

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Row } from '../row.ts';
 
 /** The result of one row. The first eight fields are what other tools read. */
 export interface RowResult {
@@ -36,12 +37,12 @@ export interface RunResult {
 }
 
 /** @returns the file that it wrote; `latest.json` has the same rows, and all others as they were last measured */
-export async function writeRun(folder: string, run: RunResult, ids: readonly string[]): Promise<string> {
+export async function writeRun(folder: string, run: RunResult, rows: readonly RowFacts[]): Promise<string> {
   await mkdir(folder, { recursive: true });
   const earlier = (await readRuns(folder)).flatMap((former) => former.rows);
   const file = join(folder, `${run.startedAt.replace(/[:.]/g, '-')}.json`);
   await writeFile(file, toJson(run));
-  await writeFile(join(folder, 'latest.json'), toJson({ ...run, rows: completeRows(ids, run.rows, earlier) }));
+  await writeFile(join(folder, 'latest.json'), toJson({ ...run, rows: completeRows(rows, run.rows, earlier) }));
   return file;
 }
 
@@ -53,31 +54,33 @@ export async function readRuns(folder: string): Promise<RunResult[]> {
   return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as RunResult));
 }
 
-/** One row per id: of this run, else of the latest run that measured it, else one that says that it was not measured. */
+/** What is known of a row before it is measured. */
+export type RowFacts = Pick<Row, 'id' | 'goal' | 'unit' | 'better'>;
+
+/** One result per row: of this run, else of the latest run that measured it, else one that says that it was not measured. */
 export function completeRows(
-  ids: readonly string[],
+  rows: readonly RowFacts[],
   measured: readonly RowResult[],
   earlier: readonly RowResult[],
 ): RowResult[] {
-  return ids.map((id) => {
-    const same = (row: RowResult) => row.id === id && row.ratio !== null;
-    return (
-      measured.find((row) => row.id === id) ?? earlier.findLast((row) => same(row) && !row.quick) ?? notMeasured(id)
-    );
+  return rows.map((row) => {
+    const ofRow = ({ id }: RowResult) => id === row.id;
+    const inFull = (result: RowResult) => ofRow(result) && result.ratio !== null && !result.quick;
+    return measured.find(ofRow) ?? earlier.findLast(inFull) ?? notMeasured(row);
   });
 }
 
-const notMeasured = (id: string): RowResult => ({
+const notMeasured = ({ id, goal, unit, better }: RowFacts): RowResult => ({
   id,
   subject: null,
   peer: null,
   ratio: null,
-  goal: 0,
+  goal,
   held: false,
   pairs: 0,
   store: '-',
-  unit: '',
-  better: 'higher',
+  unit,
+  better,
   discarded: [],
   ratios: [],
   cpu: { subject: {}, peer: {} },

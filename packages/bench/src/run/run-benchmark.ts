@@ -48,8 +48,7 @@ export async function runBenchmark(options: BenchOptions, print: (text: string) 
 }
 
 async function save(run: RunResult, quick: boolean): Promise<void> {
-  const ids = rows.map((row) => row.id);
-  await writeRun(RESULTS, run, ids);
+  await writeRun(RESULTS, run, rows);
   if (!quick) await writeDocument(DOCUMENT, rows, await readRuns(RESULTS));
 }
 

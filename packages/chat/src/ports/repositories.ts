@@ -13,6 +13,8 @@ export interface ConversationRepository {
   findFor(userId: string, conversationId: string): Promise<StoredConversation | null>;
   /** Those of the given conversations that the user is in, bounded by `limit`. */
   findManyFor(userId: string, ids: string[], limit: number): Promise<StoredConversation[]>;
+  /** Of the same, the counters alone. */
+  headsFor(userId: string, ids: string[]): Promise<ConversationHead[]>;
   /** The most recent first, `before` exclusive, without those of `except`. */
   listFor(
     userId: string,
@@ -61,6 +63,8 @@ export interface ConversationRepository {
   /** Remembers that every seq up to `denseSeq` has a row, so that the filler need not look there again. */
   setDenseSeq(conversationId: string, denseSeq: number): Promise<void>;
 }
+
+export type ConversationHead = Pick<StoredConversation, 'id' | 'seq' | 'changeSeq' | 'lastMessageAt'>;
 
 export type Roster = Pick<StoredConversation, 'id' | 'seq' | 'participants'>;
 
@@ -171,6 +175,8 @@ export interface MembershipRepository {
   ofConversations(conversationIds: string[]): Promise<StoredMembership[]>;
   /** Of the same rows, how far messages have reached, alone. */
   deliveredIn(conversationIds: string[]): Promise<DeliveredMark[]>;
+  /** What the rows of each conversation's members, those who left too, come to; conversations without rows are absent. */
+  digestsOf(conversationIds: string[]): Promise<Map<string, MembersDigest>>;
   ofUser(userId: string, conversationIds?: string[]): Promise<StoredMembership[]>;
   /** Of all of the user's rows, how far they have read and what they joined after, alone. */
   positionsOf(userId: string): Promise<Pick<StoredMembership, 'conversationId' | 'readSeq' | 'joinedSeq'>[]>;
@@ -191,6 +197,16 @@ export interface MembershipRepository {
   raise(moves: WatermarkMove[]): Promise<void>;
   /** The same for one member's readSeq (deliveredSeq goes along), telling what it was before. */
   raiseRead(conversationId: string, userId: string, seq: number): Promise<{ before: number }>;
+}
+
+/** Equal numbers mean that nothing moved. */
+export interface MembersDigest {
+  /** Sum of all deliveredSeq and readSeq. */
+  marks: number;
+  /** Of the newest change. */
+  changeSeq: number;
+  /** Some change is being stamped. */
+  changing: boolean;
 }
 
 export type DeliveredMark = Pick<StoredMembership, 'conversationId' | 'userId' | 'deliveredSeq'>;

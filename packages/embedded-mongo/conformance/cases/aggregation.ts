@@ -203,6 +203,38 @@ export const aggregation: ConformanceCase[] = [
   ]),
   ...countCases(),
   ...pipelineCases(
+    '$group of rows to watermarks',
+    [
+      { _id: 1, c: 'x', d: 3, r: 1, at: 2, marks: [] },
+      { _id: 2, c: 'x', d: Long.fromNumber(4), at: 5 },
+      { _id: 3, c: 'y', d: 1, r: 1, at: 0, marks: ['t'] },
+      { _id: 4, c: 'y', d: 1, r: 1, marks: [] },
+      { _id: 5, c: 'z' },
+    ],
+    [
+      [
+        'sums and greatest values, of arrays too',
+        [
+          {
+            $group: {
+              _id: '$c',
+              d: { $sum: '$d' },
+              r: { $sum: '$r' },
+              at: { $max: '$at' },
+              marks: { $max: '$marks' },
+            },
+          },
+          { $sort: { _id: 1 } },
+        ],
+        [
+          { _id: 'x', d: Long.fromNumber(7), r: 1, at: 5, marks: [] },
+          { _id: 'y', d: 2, r: 2, at: 0, marks: ['t'] },
+          { _id: 'z', d: 0, r: 0, at: null, marks: null },
+        ],
+      ],
+    ],
+  ),
+  ...pipelineCases(
     '$lookup',
     sales,
     [
