@@ -69,3 +69,20 @@ it('keeps the limit for itself while the others are away, and then tells them wh
   await settled();
   expect(counts.get('a')).toBe(6);
 });
+
+it('sparing: a key that is used little is not settled at all, one that is used much is as before', async () => {
+  const { shared, counts, state } = sharedCounts();
+  const options = { limit: 1_000, windowMs: 60_000, shared, sparing: true, onAway: () => {} };
+  const [one, two] = [new AddressCounts(options), new AddressCounts(options)];
+  for (let user = 0; user < 100; user++) for (let i = 0; i < 9; i++) one.add(`user-${user}`);
+  for (let i = 0; i < 10; i++) one.add('busy');
+  await expect.poll(() => Object.fromEntries(counts)).toEqual({ busy: 10 });
+  // another one, which is not sparing, shows that the time for it has passed
+  const other = processOf(shared, 1_000);
+  other.add('other');
+  await expect.poll(() => counts.has('other'), { timeout: 2_000 }).toBe(true);
+  expect([state.calls, counts.size]).toEqual([2, 2]);
+  for (let i = 0; i < 10; i++) two.add('busy');
+  await settled();
+  expect(two.add('busy').current).toBe(21);
+});

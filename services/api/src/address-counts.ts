@@ -12,6 +12,11 @@ export interface AddressCountsOptions {
   windowMs: number;
   /** Absent: this process counts for itself. */
   shared?: SharedCounts | undefined;
+  /**
+   * Whether few uses may stay with this process: those of a key are settled only once they are a hundredth of the limit. For keys of which there are
+   * many and most are used little: each would be a key to write, ten times a second. Each process may then let that much more pass.
+   */
+  sparing?: boolean;
   onAway(error: unknown): void;
   /** Milliseconds, monotonic. */
   now?: () => number;
@@ -41,14 +46,17 @@ interface Count {
 export class AddressCounts {
   readonly #options: Required<Omit<AddressCountsOptions, 'shared'>> & Pick<AddressCountsOptions, 'shared'>;
   readonly #settleAt: number;
+  /** Uses below which a key is not settled. */
+  readonly #least: number;
   readonly #counts = new Map<string, Count>();
   #timer: NodeJS.Timeout | undefined;
   #settling = false;
   #pausedUntil = 0;
 
   constructor(options: AddressCountsOptions) {
-    this.#options = { now: () => performance.now(), ...options };
+    this.#options = { now: () => performance.now(), sparing: false, ...options };
     this.#settleAt = Math.max(1, Math.floor(options.limit * SETTLE_SHARE));
+    this.#least = options.sparing ? this.#settleAt : 1;
   }
 
   /** Counts uses of an address. @returns how many there are in this window, and the milliseconds until the next one */
@@ -57,7 +65,7 @@ export class AddressCounts {
     const count = this.#countOf(address, now);
     count.known += uses;
     count.unsettled += uses;
-    if (this.#options.shared) this.#settleSoon(count.unsettled >= this.#settleAt);
+    if (this.#options.shared && count.unsettled >= this.#least) this.#settleSoon(count.unsettled >= this.#settleAt);
     return { current: count.known, ttl: Math.max(1, Math.ceil(count.endsAt - now)) };
   }
 
@@ -87,7 +95,7 @@ export class AddressCounts {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#settling || this.#options.now() < this.#pausedUntil) return;
-    const due = [...this.#counts].filter(([, { unsettled }]) => unsettled > 0);
+    const due = [...this.#counts].filter(([, { unsettled }]) => unsettled >= this.#least);
     if (due.length === 0) return;
     this.#settling = true;
     const sent = due.map(([key, count]) => {
@@ -107,7 +115,7 @@ export class AddressCounts {
       this.#settling = false;
     }
     // What came meanwhile.
-    if (due.some(([, { unsettled }]) => unsettled > 0)) this.#settleSoon(false);
+    if (due.some(([, { unsettled }]) => unsettled >= this.#least)) this.#settleSoon(false);
   }
 
   #learn(due: readonly [string, Count][], answers: readonly { count: number; leftMs: number }[]): void {

@@ -19,7 +19,7 @@ const WINDOW_MS = 60_000;
  * what it knows and settles with the others in batches, so that no request waits for it.
  */
 export const userLimit = fp(async (app: FastifyInstance, options: Options) => {
-  const counts = new AddressCounts({ ...options, windowMs: WINDOW_MS });
+  const counts = new AddressCounts({ ...options, windowMs: WINDOW_MS, sparing: true });
   app.addHook('onClose', async () => counts.close());
   app.decorate('countUser', (userId: string) => {
     // no address looks like this
