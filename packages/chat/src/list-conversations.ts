@@ -65,26 +65,37 @@ export async function describeConversations(
   const everybody = new Set(
     list.flatMap((c) => [...c.participants, ...(c.lastMessage ? [c.lastMessage.senderId] : [])]),
   );
-  const [rows, users, online] = await Promise.all([
-    ctx.store.memberships.ofConversations(list.map((c) => c.id)),
+  const ids = list.map((c) => c.id);
+  const [own, rows, users, online] = await Promise.all([
+    ownView(ctx, userId, list),
+    ctx.store.memberships.ofConversations(ids),
     usersById(ctx.store.users, everybody),
     onlineOrUnknown(ctx, [...everybody]),
   ]);
   const members = Map.groupBy(rows, (row) => row.conversationId);
-  const own = new Map(rows.filter((row) => row.userId === userId).map((row) => [row.conversationId, row]));
-  const [unread, previews] = await Promise.all([
-    unreadIn(ctx, userId, list, (id) => own.get(id)),
-    visiblePreviews(ctx, userId, list, own),
-  ]);
   return list.map((conversation) =>
     conversationView({
       ...{ conversation, users, online },
-      preview: previews.get(conversation.id) ?? null,
+      preview: own.previews.get(conversation.id) ?? null,
       marks: watermarksOf(conversation.participants, members.get(conversation.id) ?? []),
-      unreadCount: unread.get(conversation.id) ?? 0,
-      readSeq: own.get(conversation.id)?.readSeq ?? 0,
+      unreadCount: own.unread.get(conversation.id) ?? 0,
+      readSeq: own.rows.get(conversation.id)?.readSeq ?? 0,
     }),
   );
+}
+
+/** What depends on the user's own rows: these are few, so that the counting does not wait for everybody's. */
+async function ownView(ctx: ChatContext, userId: string, list: readonly StoredConversation[]) {
+  const found = await ctx.store.memberships.ofUser(
+    userId,
+    list.map((c) => c.id),
+  );
+  const rows = new Map(found.map((row) => [row.conversationId, row]));
+  const [unread, previews] = await Promise.all([
+    unreadIn(ctx, userId, list, (id) => rows.get(id)),
+    visiblePreviews(ctx, userId, list, rows),
+  ]);
+  return { rows, unread, previews };
 }
 
 /** Presence is a convenience of the list: without the bus everybody is shown offline rather than the list refused. */

@@ -9,6 +9,12 @@ export interface Collections {
   media: Collection<MediaDoc>;
 }
 
+/**
+ * For reads of many rows: the first reply holds all of them (up to the 16 MB of any reply). By default it ends after 101 rows, and each longer list
+ * costs a second round trip.
+ */
+export const ONE_REPLY = { batchSize: 10_000 } as const;
+
 export function collectionsOf(db: Db): Collections {
   return {
     conversations: db.collection<ConversationDoc>('conversations'),

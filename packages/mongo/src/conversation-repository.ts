@@ -1,6 +1,6 @@
 import { type ConversationRepository, pairKeyOf, type StoredConversation } from '@confab/chat';
 import { type Filter, ObjectId, type UpdateFilter } from 'mongodb';
-import type { Collections } from './collections.ts';
+import { type Collections, ONE_REPLY } from './collections.ts';
 import { type ConversationDoc, fromPreview, oid, toConversation } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
 
@@ -17,7 +17,7 @@ export function createConversationRepository({ conversations }: Collections): Co
       return doc && toConversation(doc);
     });
   const many = (filter: Filter<ConversationDoc>, limit: number) =>
-    guarded(async () => (await conversations.find(filter).limit(limit).toArray()).map(toConversation));
+    guarded(async () => (await conversations.find(filter, ONE_REPLY).limit(limit).toArray()).map(toConversation));
   const change = (filter: Filter<ConversationDoc>, update: UpdateFilter<ConversationDoc>, options: object = {}) =>
     guarded(async () => {
       const doc = await conversations.findOneAndUpdate(filter, update, { returnDocument: 'after', ...options });
@@ -35,12 +35,14 @@ export function createConversationRepository({ conversations }: Collections): Co
       guarded(async () => {
         const filter = { participants: userId, _id: { $in: ids.map(oid) } };
         const projection = { seq: 1, changeSeq: 1, lastMessageAt: 1 };
-        const docs = await conversations.find(filter, { projection }).toArray();
+        const docs = await conversations.find(filter, { projection, ...ONE_REPLY }).toArray();
         return docs.map(({ _id, ...head }) => ({ id: _id.toHexString(), ...head }));
       }),
     countersFor: (userId) =>
       guarded(async () => {
-        const docs = await conversations.find({ participants: userId }, { projection: { seq: 1 } }).toArray();
+        const docs = await conversations
+          .find({ participants: userId }, { projection: { seq: 1 }, ...ONE_REPLY })
+          .toArray();
         return docs.map((doc) => ({ id: doc._id.toHexString(), seq: doc.seq }));
       }),
     listFor: (userId, { limit, before, except = [] }) =>
@@ -53,7 +55,11 @@ export function createConversationRepository({ conversations }: Collections): Co
             { lastMessageAt: before.at, _id: { $lt: oid(before.id) } },
           ];
         }
-        const docs = await conversations.find(filter).sort({ lastMessageAt: -1, _id: -1 }).limit(limit).toArray();
+        const docs = await conversations
+          .find(filter, ONE_REPLY)
+          .sort({ lastMessageAt: -1, _id: -1 })
+          .limit(limit)
+          .toArray();
         return docs.map(toConversation);
       }),
     takeSeq: (id, senderId, { messageId, ...preview }) =>
@@ -126,7 +132,9 @@ export function createConversationRepository({ conversations }: Collections): Co
     rostersOf: (ids) =>
       guarded(async () => {
         const filter = { _id: { $in: ids.map(oid) } };
-        const docs = await conversations.find(filter, { projection: { seq: 1, participants: 1 } }).toArray();
+        const docs = await conversations
+          .find(filter, { projection: { seq: 1, participants: 1 }, ...ONE_REPLY })
+          .toArray();
         return docs.map(({ _id, seq, participants }) => ({ id: _id.toHexString(), seq, participants }));
       }),
     activeSince: (since, limit) =>

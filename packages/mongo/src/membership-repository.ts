@@ -1,6 +1,6 @@
 import { inBatches, type MembersDigest, type MembershipRepository, markBefore, type WatermarkMove } from '@confab/chat';
 import type { AnyBulkWriteOperation, ObjectId, UpdateFilter } from 'mongodb';
-import type { Collections } from './collections.ts';
+import { type Collections, ONE_REPLY } from './collections.ts';
 import { type MembershipDoc, oid, toMembership } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
 
@@ -54,12 +54,16 @@ export function createMembershipRepository({ memberships }: Collections): Member
     ofConversations: (ids) =>
       guarded(async () => {
         if (ids.length === 0) return [];
-        return (await memberships.find({ conversationId: { $in: ids.map(oid) } }).toArray()).map(toMembership);
+        return (await memberships.find({ conversationId: { $in: ids.map(oid) } }, ONE_REPLY).toArray()).map(
+          toMembership,
+        );
       }),
     deliveredIn: (ids) =>
       guarded(async () => {
         const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1 };
-        const docs = await memberships.find({ conversationId: { $in: ids.map(oid) } }, { projection }).toArray();
+        const docs = await memberships
+          .find({ conversationId: { $in: ids.map(oid) } }, { projection, ...ONE_REPLY })
+          .toArray();
         return docs.map(({ conversationId, userId, deliveredSeq }) => ({
           conversationId: conversationId.toHexString(),
           userId,
@@ -76,12 +80,12 @@ export function createMembershipRepository({ memberships }: Collections): Member
     ofUser: (userId, ids) =>
       guarded(async () => {
         const filter = { userId, ...(ids && { conversationId: { $in: ids.map(oid) } }) };
-        return (await memberships.find(filter).toArray()).map(toMembership);
+        return (await memberships.find(filter, ONE_REPLY).toArray()).map(toMembership);
       }),
     positionsOf: (userId) =>
       guarded(async () => {
         const projection = { _id: 0, conversationId: 1, readSeq: 1, joinedSeq: 1 };
-        const docs = await memberships.find({ userId }, { projection }).toArray();
+        const docs = await memberships.find({ userId }, { projection, ...ONE_REPLY }).toArray();
         return docs.map((doc) => ({
           conversationId: doc.conversationId.toHexString(),
           readSeq: doc.readSeq ?? 0,

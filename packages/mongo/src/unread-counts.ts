@@ -1,6 +1,6 @@
 import { inBatches, type UnreadRange } from '@confab/chat';
 import type { ObjectId } from 'mongodb';
-import type { Collections } from './collections.ts';
+import { type Collections, ONE_REPLY } from './collections.ts';
 import { oid } from './documents.ts';
 import { guarded } from './failures.ts';
 
@@ -42,10 +42,10 @@ async function countPart(
     deletedFor: { $ne: userId },
   } as const;
   const counts = await messages
-    .aggregate<{ _id: ObjectId; unread: number }>([
-      { $match: { $or: above, ...countable } },
-      { $group: { _id: '$conversationId', unread: { $sum: 1 } } },
-    ])
+    .aggregate<{ _id: ObjectId; unread: number }>(
+      [{ $match: { $or: above, ...countable } }, { $group: { _id: '$conversationId', unread: { $sum: 1 } } }],
+      ONE_REPLY,
+    )
     .toArray();
   return counts.map(({ _id, unread }) => [_id.toHexString(), unread]);
 }
