@@ -28,6 +28,8 @@ export interface SlowConsumers {
 interface Watched {
   /** Bytes in Engine.IO's own buffer, waiting for the transport. */
   queued: number;
+  /** Bytes that it handed over last, all at once: at most so many of them has the operating system not taken yet. */
+  handedOver: number;
   overSince: number | undefined;
   checking: boolean;
   cut: boolean;
@@ -65,7 +67,8 @@ export function createSlowConsumers(options: SlowConsumerOptions): SlowConsumers
     const state = watched.get(this);
     if (!state) return;
     state.queued += sizeOf(packet);
-    if (state.queued <= hardBytes || state.checking) return;
+    // What was handed over counts too: else a client that takes a little now and then holds the bound twice.
+    if (state.queued + state.handedOver <= hardBytes || state.checking) return;
     state.checking = true;
     // After this turn: a fast client takes what one turn wrote.
     setImmediate(() => {
@@ -77,12 +80,14 @@ export function createSlowConsumers(options: SlowConsumerOptions): SlowConsumers
   /** Engine.IO hands over its whole buffer at once. */
   function onFlush(this: EngineConnection): void {
     const state = watched.get(this);
-    if (state) state.queued = 0;
+    if (!state) return;
+    state.handedOver = state.queued;
+    state.queued = 0;
   }
 
   return {
     watch(connection) {
-      watched.set(connection, { queued: 0, overSince: undefined, checking: false, cut: false });
+      watched.set(connection, { queued: 0, handedOver: 0, overSince: undefined, checking: false, cut: false });
       connection.on('packetCreate', onPacket);
       connection.on('flush', onFlush);
     },
