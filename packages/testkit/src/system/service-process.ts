@@ -34,6 +34,14 @@ export interface ServiceProcess {
   restart(env?: Record<string, string>): Promise<void>;
 }
 
+/** Flags of Node with which a service runs in production: those of its image. */
+export const NODE_FLAGS: Readonly<Record<ServiceName, readonly string[]>> = {
+  api: [],
+  gateway: ['--max-semi-space-size=16'],
+  receipts: [],
+  standalone: [],
+};
+
 const KEPT_LINES = 200;
 const alive = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -90,7 +98,7 @@ async function launch(options: ServiceOptions, log: WriteStream | undefined): Pr
   const entry = fileURLToPath(new URL(`../../../../services/${options.name}/src/main.ts`, import.meta.url));
   const child = spawn(
     process.execPath,
-    ['--conditions=confab-source', '--disable-warning=ExperimentalWarning', entry],
+    [...NODE_FLAGS[options.name], '--conditions=confab-source', '--disable-warning=ExperimentalWarning', entry],
     {
       env: { PATH: process.env.PATH ?? '', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
