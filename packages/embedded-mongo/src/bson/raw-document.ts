@@ -88,7 +88,7 @@ export function afterValue(bytes: Uint8Array, type: number, at: number): number 
 }
 
 /** True when the bytes of a field name (zero-terminated, at `at`) are exactly `name`. */
-function nameIs(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
+export function nameIs(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) if (bytes[at + i] !== name[i]) return false;
   return bytes[at + name.length] === 0;
 }

@@ -1,5 +1,5 @@
 /** Inclusion and exclusion of fields, on raw documents. */
-import { afterCString, afterValue, BsonType, elementName } from '../bson/raw-document.ts';
+import { afterCString, afterValue, BsonType, elementName, nameIs } from '../bson/raw-document.ts';
 import { RawWriter } from '../bson/raw-writer.ts';
 
 /** Fields of a projection: a name is either taken (left out) whole, or projected further inside. */
@@ -27,7 +27,7 @@ function include(bytes: Buffer, start: number, tree: FieldTree): void {
   for (let type = bytes[at]!; type !== 0; type = bytes[at]!) {
     const valueAt = afterCString(bytes, at + 1);
     const end = afterValue(bytes, type, valueAt);
-    const branch = tree.get(elementName(bytes, at, valueAt));
+    const branch = branchOf(bytes, at, valueAt, tree);
     if (branch === true) writer.append(bytes, at, end);
     else if (branch && (type === BsonType.object || type === BsonType.array)) {
       writer.append(bytes, at, valueAt);
@@ -37,6 +37,27 @@ function include(bytes: Buffer, start: number, tree: FieldTree): void {
     at = end;
   }
   writer.close(opened);
+}
+
+/** Up to so many fields their names are compared as bytes, without making text of every name in the document. */
+const FEW_FIELDS = 8;
+
+interface NamedBranch {
+  name: Buffer;
+  branch: FieldTree | true;
+}
+
+const namesOf = new WeakMap<FieldTree, NamedBranch[]>();
+
+function branchOf(bytes: Buffer, at: number, valueAt: number, tree: FieldTree): FieldTree | true | undefined {
+  if (tree.size > FEW_FIELDS) return tree.get(elementName(bytes, at, valueAt));
+  let names = namesOf.get(tree);
+  if (!names) {
+    names = [...tree].map(([name, branch]) => ({ name: Buffer.from(name), branch }));
+    namesOf.set(tree, names);
+  }
+  for (const { name, branch } of names) if (nameIs(bytes, at + 1, name)) return branch;
+  return undefined;
 }
 
 /** Of an array, its documents are projected; scalars in it are left out. */
