@@ -8,7 +8,7 @@ export interface SlowConsumerOptions {
   softBytes?: number;
   /** Milliseconds. Source: cut within 10 s, the grace of the end included. */
   softMs?: number;
-  /** Bytes above which it is cut at once. Source: 2 MB at most, less what one turn of the push may add. */
+  /** Bytes above which it is cut at once. Source: 2 MB at most, less what one turn of the push may add: 256 KB and the event that passes them, which may be as large. */
   hardBytes?: number;
   sweepMs?: number;
   now?: () => number;
@@ -40,7 +40,7 @@ interface Watched {
  * does not take. A stopped client held 188,000 packets before there was a bound.
  */
 export function createSlowConsumers(options: SlowConsumerOptions): SlowConsumers {
-  const { carriers, cut, softBytes = 1024 ** 2, softMs = 5_000, hardBytes = 1.75 * 1024 ** 2, sweepMs = 500 } = options;
+  const { carriers, cut, softBytes = 1024 ** 2, softMs = 5_000, hardBytes = 1.5 * 1024 ** 2, sweepMs = 500 } = options;
   const now = options.now ?? (() => performance.now());
   const watched = new Map<EngineConnection, Watched>();
 

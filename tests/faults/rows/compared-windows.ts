@@ -10,6 +10,7 @@ export interface WindowPair {
 export interface Comparison {
   /** Figures on each side. */
   samples: number;
+  /** Medians of the windows' p99. */
   calmP99: number;
   faultyP99: number;
   /** Faulty over calm. */
@@ -21,8 +22,9 @@ export interface Comparison {
 const DRAWS = 1_000;
 
 /**
- * p99 of all windows with the fault over that of all without, as many figures on either side. Windows alternate, so that what else goes on
- * meets both; pairs are drawn anew as wholes, because figures of one window are not independent of each other.
+ * The p99 of windows with the fault over that of those without, each by its median, with as many figures on either side. Windows alternate, so that what
+ * else goes on meets both; a stall of the machine spoils one window and not the median. Pairs are drawn anew as wholes, because figures of one window
+ * are not independent of each other.
  */
 export function compareWindows(pairs: readonly WindowPair[], seed: number): Comparison {
   const even = pairs.map(({ calm, faulty }) => {
@@ -32,8 +34,8 @@ export function compareWindows(pairs: readonly WindowPair[], seed: number): Comp
   const random = createRandom(seed);
   const p99 = (list: readonly WindowPair[], side: keyof WindowPair) =>
     percentile(
-      list.flatMap((pair) => pair[side]),
-      0.99,
+      list.map((pair) => percentile(pair[side], 0.99)),
+      0.5,
     );
   const ratioOf = (list: readonly WindowPair[]) => p99(list, 'faulty') / p99(list, 'calm');
   const ratios = Array.from({ length: DRAWS }, () => ratioOf(even.map(() => random.pick(even))));
