@@ -63,8 +63,8 @@ async function runRow(run: RowRun): Promise<TableRow> {
   const { row, args } = run;
   const times = isShort(args) ? row.times.short : row.times.full;
   try {
-    const { outcome, violations, note } = await within(minutesOf(args), injectAndCheck(run, times));
-    const problems = [...outcome.problems, ...violations];
+    const { outcome, violations, untypedErrors, note } = await within(minutesOf(args), injectAndCheck(run, times));
+    const problems = [...outcome.problems, ...violations, ...untypedErrors];
     if (problems.length > 0) keepProblems(run, problems);
     const reduced = times < row.times.full ? ` (${times} of ${row.times.full} rounds)` : '';
     const figure = problems.length === 0 ? outcome.figure : `${outcome.figure}; ${shorten(problems)}`;
@@ -108,6 +108,7 @@ async function injectAndCheck(run: RowRun, times: number) {
     return {
       outcome,
       violations: violations.map(({ invariant, detail }) => `${invariant}: ${detail}`),
+      untypedErrors: untypedErrorsOf(load),
       note: noteOf(load, memory),
     };
   } finally {
@@ -117,6 +118,12 @@ async function injectAndCheck(run: RowRun, times: number) {
     await rig.close();
     await dropDatabase(mongodbUrl, database);
   }
+}
+
+/** A fault that we know of is told as one: a client that is told INTERNAL met a defect. */
+function untypedErrorsOf(load: Load): string[] {
+  const { INTERNAL: count = 0 } = load.ledger.errorCounts();
+  return count > 0 ? [`${count} sends were answered with INTERNAL`] : [];
 }
 
 function noteOf(load: Load, memory: MemoryWatch): string {

@@ -1,5 +1,5 @@
 import { ChatError } from '@confab/contracts';
-import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
+import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb';
 
 const DUPLICATE_KEY = 11000;
 const WRITE_CONFLICT = 112;
@@ -12,10 +12,11 @@ const PASSING_CODES = new Set([
   6, 7, 24, 50, 63, 64, 89, 91, 100, 112, 189, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436, 14031,
 ]);
 
-/** Driver errors for "no answer": the command may or may not have happened. */
+/**
+ * Driver errors for "no answer", beside network errors of all kinds (the driver has some that it does not export): the command may or
+ * may not have happened.
+ */
 const NO_ANSWER = new Set([
-  'MongoNetworkError',
-  'MongoNetworkTimeoutError',
   'MongoServerSelectionError',
   'MongoWaitQueueTimeoutError',
   'MongoOperationTimeoutError',
@@ -45,7 +46,8 @@ const bare = (error: unknown): unknown =>
 /** No answer came, so the write may have happened. */
 export const isUnknownResult = (error: unknown): boolean => {
   const cause = bare(error);
-  return (cause instanceof MongoError && NO_ANSWER.has(cause.name)) || isBrokenConnection(cause);
+  const unanswered = cause instanceof MongoNetworkError || (cause instanceof MongoError && NO_ANSWER.has(cause.name));
+  return unanswered || isBrokenConnection(cause);
 };
 
 /**
