@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { ErrorReply, validatorOf } from '@confab/contracts';
-import { freePort } from '@confab/testkit';
+import { freePort, untilClosed } from '@confab/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningNginx, startNginx } from './nginx.ts';
 
@@ -49,7 +48,7 @@ it.each(refusals)('%s: the edge answers in the words of the catalogue', async (_
   // what is not read may be reset
   socket.on('error', () => {});
   socket.write(bytes);
-  await once(socket, 'close');
+  await untilClosed(socket);
   const [head = '', body = ''] = text.split('\r\n\r\n');
   expect(head).toContain(`HTTP/1.1 ${status} `);
   const parsed = JSON.parse(body);

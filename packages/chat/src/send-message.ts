@@ -122,13 +122,14 @@ async function takeMessageBudget(ctx: ChatContext, senderId: string, body: SendM
 }
 
 async function checkReply(ctx: ChatContext, senderId: string, conversationId: string, replyTo: string): Promise<void> {
-  const [[target], row] = await Promise.all([
+  // The conversation is checked here as well: else the right pair of foreign ids would get as far as where the seq is taken, and take longer.
+  const [conversation, [target], row] = await Promise.all([
+    ctx.store.conversations.findFor(senderId, conversationId),
     ctx.store.messages.findByIds(conversationId, [replyTo]),
     ctx.store.memberships.find(conversationId, senderId),
   ]);
   const visible = target && target.seq > (row?.joinedSeq ?? 0) && !target.deletedFor.includes(senderId);
-  // The conversation itself is checked where the seq is taken; both answers are the same.
-  if (!visible) throw new ChatError('NOT_FOUND');
+  if (!conversation || !visible) throw new ChatError('NOT_FOUND');
 }
 
 function draft(ctx: ChatContext, senderId: string, body: SendMessageBody): StoredMessage {

@@ -13,3 +13,4 @@ export * from './system/service-process.ts';
 export * from './system/split-system.ts';
 export * from './temp-dir.ts';
 export * from './test-stores.ts';
+export * from './until-closed.ts';

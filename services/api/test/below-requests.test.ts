@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { ErrorReply, validatorOf } from '@confab/contracts';
+import { untilClosed } from '@confab/testkit';
 import fastify from 'fastify';
 import { expect, onTestFinished, test } from 'vitest';
 import { bodyDeadline } from '../src/plugins/body-deadline.ts';
@@ -18,7 +19,7 @@ async function answerTo(url: string, bytes: string): Promise<{ head: string; bod
   socket.write(bytes);
   // a server that refuses may reset what was not read
   socket.on('error', () => {});
-  await once(socket, 'close');
+  await untilClosed(socket);
   const [head = '', body = ''] = text.split('\r\n\r\n');
   const parsed = JSON.parse(body);
   expect(validatorOf(ErrorReply).Check(parsed), body).toBe(true);
@@ -87,6 +88,6 @@ test('headers that do not come in time are answered by the same rule', async () 
   const text: string[] = [];
   socket.setEncoding('utf8').on('data', (chunk) => text.push(String(chunk)));
   api.app.server.emit('clientError', timeout, accepted);
-  await once(socket, 'close');
+  await untilClosed(socket);
   expect(text.join('')).toMatch(/^HTTP\/1\.1 408 .*"code":"REQUEST_TIMEOUT"/s);
 });

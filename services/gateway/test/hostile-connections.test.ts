@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { eventually } from '@confab/testkit';
+import { eventually, untilClosed } from '@confab/testkit';
 import {
   clientFrame,
   type Flood,
@@ -38,7 +38,7 @@ describe('before authentication', () => {
     test = await startGateway();
     const startedAt = performance.now();
     const socket = await rawSocket();
-    await once(socket, 'close');
+    await untilClosed(socket);
     expect(performance.now() - startedAt).toBeGreaterThan(1_500);
     expect(performance.now() - startedAt).toBeLessThan(3_500);
   });
@@ -51,7 +51,7 @@ describe('before authentication', () => {
     const drip = setInterval(() => socket.write('x'), 500);
     socket.write('GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nX-Slow: ');
     socket.resume();
-    await once(socket, 'close');
+    await untilClosed(socket);
     clearInterval(drip);
     expect(performance.now() - startedAt).toBeLessThan(9_000);
   });
@@ -72,7 +72,7 @@ describe('before authentication', () => {
     await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
     raw.send('41');
     await eventually(() => expect(test.gateway.stats.sockets).toBe(0));
-    await once(raw, 'close');
+    await untilClosed(raw);
   });
 });
 
@@ -170,7 +170,7 @@ it.each([
   await eventually(() => expect(test.gateway.stats.sockets).toBe(1));
   const received: string[] = [];
   raw.on('message', (data) => received.push(data.toString()));
-  const closed = once(raw, 'close');
+  const closed = untilClosed(raw);
   for (let i = 0; i < 1_000; i += 1) raw.send(packet);
   await closed;
   expect(received.join()).toContain('"code":"ABUSE"');
