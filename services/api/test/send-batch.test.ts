@@ -83,6 +83,14 @@ test('the limit of a user holds over all of them', async () => {
   expect(codesOf(answer).toSorted()).toEqual(['RATE_LIMITED', 'RATE_LIMITED', 'ok', 'ok', 'ok', 'ok']);
 });
 
+test('each counts as a request of its user, the first one once', async () => {
+  const chat = await build({ env: { REQUESTS_PER_MINUTE_PER_USER: '4' } });
+  const id = await chat.open('alice', 'bob');
+  const items = Array.from({ length: 4 }, (_, i) => itemOf(tokenOf('alice'), id, `message ${i}`));
+  const answer = await sendAll(chat, [...items, itemOf(tokenOf('bob'), id, 'mine')]);
+  expect(codesOf(answer)).toEqual(['ok', 'ok', 'ok', 'RATE_LIMITED', 'ok']);
+});
+
 test('the limit of an address holds: of the one that makes the request, unless a trusted proxy names another', async () => {
   const items = (token: string, id: string) =>
     Array.from({ length: 4 }, (_, i) => itemOf(token, id, `message ${i}`, `192.0.2.${i}`));

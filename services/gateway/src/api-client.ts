@@ -9,7 +9,7 @@ import {
 } from '@confab/contracts';
 import { type Tracer, traced } from '@confab/service-kit';
 import { type Dispatcher, Pool } from 'undici';
-import { createSendBatches, type Send } from './send-batches.ts';
+import { createSendBatches } from './send-batches.ts';
 
 /** On whose behalf a call is made. */
 export interface ApiCaller {
@@ -133,8 +133,9 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       settle(caller, sendRoute.method, (traceparent, deadline) => {
         const { token, address, traceId } = caller;
         const repeatable = body.clientMessageId !== undefined;
-        const send: Send = { token, address, traceId, traceparent, body: JSON.stringify(body), repeatable, deadline };
-        return sendGathered(send);
+        const slow = (body.media?.length ?? 0) > 0;
+        const made = { traceparent, body: JSON.stringify(body), repeatable, slow, deadline };
+        return sendGathered({ token, address, traceId, ...made });
       }),
     membership: (caller, conversationId) =>
       settle(caller, routes.membership.method, async (traceparent, deadline) => {

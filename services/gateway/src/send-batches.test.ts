@@ -83,6 +83,21 @@ it('sends a lone message at once by itself, and what comes meanwhile in one requ
   expect(await Promise.all(others)).toEqual([{ _id: 'id-b' }, { _id: 'id-c' }, { _id: 'id-d' }]);
 });
 
+it('lets what may take long, or is long, go alone', async () => {
+  const { request, received } = await serve();
+  const caller = { token: 'token', address: '203.0.113.1', traceId: 't'.repeat(32), apiCalls: { inFlight: 0 } };
+  const media = [{ mediaId: 'd'.repeat(24), type: 'image' as const }];
+  const bodies = [{ text: 'a', media }, { text: 'x'.repeat(5_000) }, { text: 'c' }, { text: 'd' }];
+  const sends = bodies.map((body) => client.sendMessage(caller, { conversationId, ...body }));
+  await request(2);
+  expect(received.map(({ items }) => items.length).toSorted()).toEqual([1, 1, 2]);
+  for (const each of received) {
+    if (each.path === routes.sendMessages.path) answerAll(each);
+    else each.reply(201, stored(each.items[0] as Item));
+  }
+  await Promise.all(sends);
+});
+
 it('tells each sender of its own failure, and no other', async () => {
   const { request } = await serve();
   const sends = Promise.allSettled(['a', 'b', 'c'].map((text) => send(text)));

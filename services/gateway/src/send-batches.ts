@@ -12,6 +12,8 @@ export interface Send {
   body: string;
   /** A second try can do no harm. */
   repeatable: boolean;
+  /** It may take the api longer than others: files are checked first. */
+  slow: boolean;
   /** Aborts when the sender has to be answered. */
   deadline: AbortSignal;
 }
@@ -73,7 +75,7 @@ export function createSendBatches(options: SendBatchesOptions): (send: Send) => 
   const gathered = gather({ size: limits.sendsAtOnce, atOnce: UNDER_WAY, patienceMs: PATIENCE_MS, run: sendAll });
   return (send) => {
     const small = send.token.length + send.body.length <= SMALL;
-    return small && now() >= pausedUntil ? gathered(send) : sendAlone(send);
+    return small && !send.slow && now() >= pausedUntil ? gathered(send) : sendAlone(send);
   };
 }
 

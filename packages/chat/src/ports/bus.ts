@@ -120,7 +120,7 @@ export interface GatewayBus {
   /** True while the bus takes commands: a part of readiness. */
   readonly isReady: boolean;
   openInbox(): InboxReader;
-  /** Events in the inbox that were not read yet, for metrics; absent where there is nothing to wait in. */
+  /** Entries of the inbox, of one event or several, that were not read yet, for metrics; absent where there is nothing to wait in. */
   inboxDepth?(): Promise<number>;
   /** Calls back for every signal to this instance, until closed. */
   onSignal(handler: (signal: Signal) => void): Promise<() => Promise<void>>;

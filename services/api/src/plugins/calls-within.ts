@@ -22,6 +22,10 @@ interface Options {
   tracer: Tracer | undefined;
 }
 
+/** A gateway's request carries the token of its first call: that one was looked at, and counted for its user, when the request came. */
+const identityOf = async (app: FastifyInstance, request: FastifyRequest, index: number, { token }: InnerCaller) =>
+  index === 0 && request.headers.authorization === `Bearer ${token}` ? request.identity : app.identify(token);
+
 /**
  * Several calls in one request. Nothing that holds for a call by itself may be got around by it: each has a token of its own, counts for the
  * address that its own request would have counted for, and counts as work under way.
@@ -49,7 +53,7 @@ export const callsWithin = fp(async (app: FastifyInstance, { trustProxy, tracer 
       if (index > 0) app.countRequests(addressOf(request, caller), 1);
       const span = { kind: 'server', traceId, traceparent: caller.traceparent } as const;
       const data = await traced(tracer, `within ${request.routeOptions.url}`, span, async () =>
-        run(caller, { identity: await app.identify(caller.token), traceId }),
+        run(caller, { identity: await identityOf(app, request, index, caller), traceId }),
       );
       return { success: true, data };
     } catch (error) {

@@ -46,8 +46,18 @@ export function failureOf(error: unknown, log: FastifyBaseLogger): ChatError {
   return failure;
 }
 
-const handleError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply =>
-  sendFailure(reply, failureOf(error, request.log));
+/**
+ * Bytes of a body that is too large and is read to its end all the same. Closing at once, as Fastify does, resets the connection of who is still
+ * sending, and takes the answer with it. Source: four times what a body may have, and what the edge lets through.
+ */
+const READ_TO_END = 1_024 ** 2;
+
+function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const failure = failureOf(error, request.log);
+  const tooLarge = failure.code === 'PAYLOAD_TOO_LARGE' && Number(request.headers['content-length']) <= READ_TO_END;
+  if (tooLarge && !request.routeOptions.config.streams) reply.removeHeader('connection');
+  return sendFailure(reply, failure);
+}
 
 /** Translates every failure once into `{success: false, error: {code, message, ...}}`. */
 export const failures = fp(async (app: FastifyInstance) => {
