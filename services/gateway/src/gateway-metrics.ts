@@ -57,7 +57,7 @@ export function createGatewayMetrics(registry: Registry, readings: GatewayReadin
 
   new Gauge({
     name: 'confab_gateway_inbox_depth',
-    help: 'Events in the inbox of this gateway that it has not read yet',
+    help: 'Entries in the inbox of this gateway that it has not read yet; under load an entry packs several events',
     registers,
     async collect() {
       this.set(await readings.inboxDepth());
