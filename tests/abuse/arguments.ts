@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
+import { parseRowNumbers } from '../faults/row-numbers.ts';
 
 export interface Arguments {
   quick: boolean;
-  /** Rows to run; all if empty. The fuzzing is row 0. */
+  /** Rows to run; all if empty. */
   rows: number[];
   seed: number;
   /** REST calls and socket events of the fuzzing. */
@@ -13,8 +14,11 @@ export interface Arguments {
 const FULL = 50_000;
 const QUICK = 1_500;
 
-/** @throws Error that names the argument that is wrong */
-export function parseArguments(list: string[]): Arguments {
+/**
+ * @param knownRows the rows that there are
+ * @throws Error that names the argument that is wrong
+ */
+export function parseArguments(list: string[], knownRows: readonly number[]): Arguments {
   const { values } = parseArgs({
     args: list,
     options: {
@@ -33,10 +37,7 @@ export function parseArguments(list: string[]): Arguments {
   const count = String(values.quick ? QUICK : FULL);
   return {
     quick: values.quick,
-    rows: values.rows
-      .split(',')
-      .filter(Boolean)
-      .map((text) => number('rows', text)),
+    rows: parseRowNumbers(values.rows, knownRows),
     seed: number('seed', values.seed),
     calls: number('calls', values.calls ?? count),
     events: number('events', values.events ?? count),

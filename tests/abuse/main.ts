@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { renderTable } from '../faults/table.ts';
 import { parseArguments } from './arguments.ts';
-import { runAll } from './runner.ts';
+import { allRowIds, runAll } from './runner.ts';
 
-const args = parseArguments(process.argv.slice(2));
+const args = parseArguments(process.argv.slice(2), allRowIds);
 const folder = fileURLToPath(new URL('../../.data/abuse/', import.meta.url));
 mkdirSync(folder, { recursive: true });
 const say = (line: string) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);

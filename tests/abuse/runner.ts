@@ -5,7 +5,7 @@ import type { TableRow } from '../faults/table.ts';
 import type { Arguments } from './arguments.ts';
 import { closeAgents } from './ask.ts';
 import { FAULT_ROWS, runFaultRows } from './faults-of-connections.ts';
-import { fuzzing } from './fuzz/fuzzing.ts';
+import { FUZZING_ID, fuzzing } from './fuzz/fuzzing.ts';
 import { type AbuseRig, startAbuseRig } from './rig.ts';
 import type { AbuseRow } from './row.ts';
 import { authenticatedFloods } from './rows/authenticated-floods.ts';
@@ -22,6 +22,11 @@ import { tokenEnds } from './rows/token-end.ts';
 const limited: readonly AbuseRow[] = [authenticatedFloods, tokenEnds, forgedTokens, origins, texts, evasion];
 /** On a system whose limits are out of the way: what is behind them is what these are after. */
 const unlimited: readonly AbuseRow[] = [foreignThings, operators, bombsRow];
+
+/** Every row that there is, in order; one of them is in two parts. */
+export const allRowIds: readonly number[] = [
+  ...new Set([...FAULT_ROWS, ...[...limited, ...unlimited].map(({ id }) => id), FUZZING_ID]),
+].toSorted((a, b) => a - b);
 
 const ROOMY = {
   ...{ MESSAGES_PER_MINUTE: '1000000', CONVERSATIONS_PER_HOUR: '100', REQUESTS_PER_MINUTE_PER_ADDRESS: '10000000' },

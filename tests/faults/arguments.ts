@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { parseRowNumbers } from './row-numbers.ts';
 
 export interface Arguments {
   /** Rows to run; all if empty. */
@@ -16,8 +17,11 @@ const SHORT_MINUTES = 15;
 
 export const isShort = ({ minutes }: Arguments): boolean => minutes !== undefined && minutes <= SHORT_MINUTES;
 
-/** @throws Error that names the argument that is wrong */
-export function parseArguments(list: string[]): Arguments {
+/**
+ * @param knownRows the rows that there are
+ * @throws Error that names the argument that is wrong
+ */
+export function parseArguments(list: string[], knownRows: readonly number[]): Arguments {
   const { values } = parseArgs({
     args: list,
     options: {
@@ -35,10 +39,7 @@ export function parseArguments(list: string[]): Arguments {
     return value;
   };
   return {
-    rows: values.rows
-      .split(',')
-      .filter(Boolean)
-      .map((text) => number('rows', text, 1)),
+    rows: parseRowNumbers(values.rows, knownRows),
     minutes: values.minutes === undefined ? undefined : number('minutes', values.minutes, 0.1),
     seed: number('seed', values.seed, 0),
     // several rows kill one of two

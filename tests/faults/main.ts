@@ -7,7 +7,10 @@ import { allRows } from './rows/index.ts';
 import { runRows } from './runner.ts';
 import { renderTable } from './table.ts';
 
-const args = parseArguments(process.argv.slice(2));
+const args = parseArguments(
+  process.argv.slice(2),
+  allRows.map(({ id }) => id),
+);
 const folder = fileURLToPath(new URL('../../.data/faults/', import.meta.url));
 mkdirSync(folder, { recursive: true });
 const say = (line: string) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
