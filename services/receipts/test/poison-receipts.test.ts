@@ -1,0 +1,94 @@
+import { type ReadReceipt, STREAM_VERSION } from '@confab/contracts';
+import { connectMongo, type MongoStore } from '@confab/mongo';
+import { createHealth, createLogger } from '@confab/service-kit';
+import { createRedisWorkerBus } from '@confab/streams';
+import { eventually, type TestRedis, testMongo, testRedis } from '@confab/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startReceiptsWorker } from '../src/index.ts';
+import { MAX_DELIVERIES } from '../src/receipt-processor.ts';
+
+/* Receipts that can be read and cannot be applied, over the real stores. */
+
+let redis: TestRedis;
+let store: MongoStore;
+beforeAll(async () => {
+  redis = await testRedis();
+  const mongo = await testMongo();
+  store = await connectMongo({ url: mongo.url, database: mongo.dbName() });
+});
+afterAll(async () => {
+  await store.db.dropDatabase();
+  await store.close();
+  await redis.stop();
+});
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const openBus = () =>
+  createRedisWorkerBus({
+    ...{ url: redis.url, keyPrefix: redis.keyPrefix(), log: logger },
+    ...{ consumerName: 'worker-1', claimIdleMs: 100 },
+  });
+
+/** A conversation in which alice has written `count` messages. */
+async function conversationOf(count: number): Promise<string> {
+  const { conversation } = await store.conversations.createDirect(['alice', 'bob'], new Date());
+  for (let seq = 1; seq <= count; seq++) {
+    const [id, now] = [seq.toString(16).padStart(24, '0'), new Date()];
+    const about = { senderId: 'alice', text: 'hi', messageType: 'text' as const, createdAt: now, deletedAt: null };
+    await store.conversations.takeSeq(conversation.id, 'alice', { messageId: id, ...about });
+    await store.messages.insert({
+      ...{ id, conversationId: conversation.id, seq, changeSeq: 0, clientMessageId: null, media: [] },
+      ...{ ...about, replyTo: null, deletedFor: [], updatedAt: now },
+    });
+    await store.messages.clearUnpublished([id]);
+  }
+  return conversation.id;
+}
+
+const readUpTo = (conversationId: string, toSeq: number): ReadReceipt => ({
+  ...{ v: STREAM_VERSION, id: crypto.randomUUID(), at: Date.now(), traceId: 't' },
+  ...{ type: 'read', conversationId, userId: 'bob', fromSeq: toSeq - 1, toSeq },
+});
+
+test('a receipt that fails for itself is set aside after five deliveries, with its reason; the others go on in order', async () => {
+  const [conversationId, bus] = [await conversationOf(5), await openBus()];
+  const told: number[] = [];
+  let tries = 0;
+  const raiseRead: typeof store.memberships.raiseRead = async (id, userId, seq) => {
+    if (seq !== 3) return store.memberships.raiseRead(id, userId, seq);
+    tries++;
+    throw new RangeError('the third is poison');
+  };
+  const worker = startReceiptsWorker({
+    store: { ...store, memberships: { ...store.memberships, raiseRead } },
+    bus: {
+      ...bus,
+      registry: bus.presence,
+      publisher: {
+        publish: async (event) => {
+          if (event.event === 'messages:read') told.push((JSON.parse(event.payload) as { readSeq: number }).readSeq);
+          return { instances: 0 };
+        },
+      },
+    },
+    logger,
+    health: createHealth(),
+  });
+  try {
+    const receipts = [1, 2, 3, 4, 5].map((seq) => readUpTo(conversationId, seq));
+    await bus.receipts.append(receipts);
+    await eventually(() => expect([...new Set(told)]).toEqual([1, 2, 4, 5]), 5_000);
+    expect(await bus.deadLetters.count()).toBe(0);
+    await eventually(async () => expect(await bus.deadLetters.count()).toBe(1), 15_000);
+    // Each delivery is tried with its batch, then alone.
+    expect(tries).toBe(2 * MAX_DELIVERIES);
+    const [letter] = await bus.deadLetters.list();
+    expect(letter).toMatchObject({ reason: 'RangeError: the third is poison' });
+    expect(JSON.parse(letter?.fields.e ?? '')).toEqual(receipts[2]);
+    expect(await bus.consumer.backlog()).toEqual({ pending: 0, unread: 0 });
+    expect([...new Set(told)]).toEqual([1, 2, 4, 5]);
+  } finally {
+    await worker.close();
+    await bus.close();
+  }
+}, 30_000);
