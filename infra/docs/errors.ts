@@ -10,10 +10,25 @@ One code per failure, the same over REST and sockets:
 
 - REST: \`{"success": false, "error": {"code", "message", "field"?, "retryAfter"?}, "retryAfter"?}\` with the status below.
 - Socket events with an ack callback: \`{"success": false, "error": {...}}\` to the callback. Without one: the \`error\` event.
-- A refused connection: \`connect_error\` with the same error in \`error.data\`.
+- A refused connection: see below.
 
 Build on the code; the message is for people and may change. \`retryAfter\` is in whole seconds. "Again" means: the same call may
 succeed later as it is. Give a send a \`clientMessageId\`, and repeating it can never make two messages.
+`;
+
+const REFUSALS = `## Refused connections
+
+Who may not connect is told so in one of two ways:
+
+- After the transport is open: \`connect_error\` with the error in \`error.data\`. socket.io-client then stays away until you call
+  \`connect()\`: \`UNAUTHENTICATED\`, \`TOKEN_EXPIRED\` and \`TOKEN_REVOKED\` take another token first; after \`TOO_MANY_CONNECTIONS\` wait
+  \`retryAfter\` seconds. Trouble of ours (\`UNAVAILABLE\`, \`OVERLOADED\`, \`INTERNAL\`) is no \`connect_error\`: the connection is closed
+  without one, since socket.io-client comes back from that by itself.
+- Before it (\`ORIGIN_NOT_ALLOWED\` 403, an address's limit \`RATE_LIMITED\` 429, a gateway that ends \`UNAVAILABLE\` 503, \`OVERLOADED\` 503):
+  the HTTP answer has the status, the body of REST and \`Retry-After\`. socket.io-client makes of it a \`connect_error\` without
+  \`error.data\`, as of a server that it cannot reach, and connects again by itself.
+
+The SDK does the right one: it asks your token function again, waits \`retryAfter\`, and says why in its connection state.
 `;
 
 const ENDS = `## Ends of connections
@@ -42,7 +57,7 @@ export function errorsDocument(): string {
     table(['code', 'status', 'again', 'meaning'], errors),
     table(['code', 'reconnect', 'meaning'], ends),
   ] as const;
-  return [HEAD, tables[0], '', ENDS, tables[1], ''].join('\n');
+  return [HEAD, tables[0], '', REFUSALS, ENDS, tables[1], ''].join('\n');
 }
 
 /** With columns of one width, as the formatter leaves it. */

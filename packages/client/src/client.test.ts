@@ -166,10 +166,10 @@ describe('the end of a session', () => {
     expect(server.socket.auth).toEqual({ token: tokenOf('ana', 2) });
   });
 
-  it('is final with a fixed token, and with too many connections', async () => {
+  it('is final with a fixed token, and where the gateway says no', async () => {
     for (const [code, reconnect, needs] of [
       ['TOKEN_EXPIRED', 'new-token', 'token'],
-      ['TOO_MANY_CONNECTIONS', 'no', 'connect'],
+      ['ABUSE', 'no', 'connect'],
     ] as const) {
       const { server, client, environment } = setUp();
       client.connect();
@@ -180,6 +180,26 @@ describe('the end of a session', () => {
       expect(client.connection.get()).toMatchObject({ status: 'offline', reason: code, needs });
       expect(server.socket.connected).toBe(false);
     }
+  });
+});
+
+describe('a connection that is refused', () => {
+  it('for too many connections is tried again when the server said, and not before', async () => {
+    const { server, client, environment } = setUp();
+    client.connect();
+    await environment.advance(0);
+    server.socket.connected = false;
+    const code = 'TOO_MANY_CONNECTIONS';
+    const data = { code, message: 'This user has too many connections', retryAfter: 30 };
+    server.socket.receive('connect_error', Object.assign(new Error(data.message), { data }));
+    expect(client.connection.get()).toMatchObject({
+      ...{ status: 'offline', reason: code },
+      retryAt: environment.now() + 30_000,
+    });
+    await environment.advance(29_000);
+    expect(server.socket.connected).toBe(false);
+    await environment.advance(1_000);
+    expect(client.connection.get().status).toBe('live');
   });
 });
 

@@ -4,9 +4,11 @@ import type { ErrorCode, WireError } from '@confab/contracts';
 export type ClientErrorCode = ErrorCode | 'NO_ANSWER' | 'OFFLINE' | 'ABORTED' | 'UPLOAD_FAILED';
 
 const RETRYABLE: readonly ClientErrorCode[] = [
+  'REQUEST_TIMEOUT',
   'CONFLICT',
   'MEDIA_NOT_UPLOADED',
   'RATE_LIMITED',
+  'TOO_MANY_CONNECTIONS',
   'INTERNAL',
   'UNAVAILABLE',
   'OVERLOADED',

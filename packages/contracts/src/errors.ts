@@ -24,6 +24,7 @@ export const errorCatalogue = {
   MEDIA_LINK_EXPIRED: { status: 410, retryable: false, message: 'This link has expired' },
   HEADERS_TOO_LARGE: { status: 431, retryable: false, message: 'The headers of the request are too large' },
   RATE_LIMITED: { status: 429, retryable: true, message: 'Too many requests' },
+  TOO_MANY_CONNECTIONS: { status: 429, retryable: true, message: 'This user has too many connections' },
   INTERNAL: { status: 500, retryable: true, message: 'Something went wrong on our side' },
   UNAVAILABLE: { status: 503, retryable: true, message: 'A part of the service is not available right now' },
   OVERLOADED: { status: 503, retryable: true, message: 'The service is overloaded right now' },
@@ -94,7 +95,6 @@ export const disconnectCatalogue = {
   SLOW_CONSUMER: { reconnect: 'yes', message: 'The connection did not read fast enough; connect again and sync' },
   TOKEN_EXPIRED: { reconnect: 'new-token', message: 'The token has expired' },
   TOKEN_REVOKED: { reconnect: 'new-token', message: 'The token was revoked' },
-  TOO_MANY_CONNECTIONS: { reconnect: 'no', message: 'This user has too many connections' },
   ABUSE: { reconnect: 'no', message: 'The connection sent more than any client may' },
 } as const satisfies Record<string, { reconnect: 'yes' | 'new-token' | 'no'; message: string }>;
 

@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { ChatError } from '@confab/contracts';
 import { clientAddress, type ProxyTrust } from '@confab/service-kit';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { Carriers, EngineRequest } from './engine-connection.ts';
@@ -7,9 +8,7 @@ export type RefusalReason = 'origin' | 'draining' | 'overloaded' | 'address';
 
 interface Refusal {
   reason: RefusalReason;
-  status: string;
-  message: string;
-  retryAfter?: number;
+  error: ChatError;
 }
 
 export interface AdmissionOptions {
@@ -37,27 +36,19 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const refusalOf = (request: EngineRequest): Refusal | undefined => {
     const { origin } = request.headers;
     if (origin !== undefined && !allowed.has(origin)) {
-      return { reason: 'origin', status: '403 Forbidden', message: 'This origin is not allowed' };
+      return { reason: 'origin', error: new ChatError('ORIGIN_NOT_ALLOWED') };
     }
     if (request._query?.sid) return undefined;
     if (options.isDraining()) {
-      return {
-        reason: 'draining',
-        status: '503 Service Unavailable',
-        message: 'This gateway is being replaced',
-        retryAfter: 1,
-      };
+      const reason = 'This gateway is being replaced';
+      return { reason: 'draining', error: new ChatError('UNAVAILABLE', { retryAfter: 1, reason }) };
     }
     if (options.isOverloaded()) {
-      return {
-        reason: 'overloaded',
-        status: '503 Service Unavailable',
-        message: 'The service is overloaded',
-        retryAfter: 2,
-      };
+      return { reason: 'overloaded', error: new ChatError('OVERLOADED', { retryAfter: 2 }) };
     }
     if (!options.limits.admit(addressOf(request, options.trusts))) {
-      return { reason: 'address', status: '429 Too Many Requests', message: 'Too many connections', retryAfter: 1 };
+      const reason = 'Too many connections from this address';
+      return { reason: 'address', error: new ChatError('RATE_LIMITED', { retryAfter: 1, reason }) };
     }
     return undefined;
   };
@@ -71,7 +62,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       return next();
     }
     options.onRefused(refusal.reason);
-    refuse(request, response, refusal);
+    refuse(request, response, refusal.error);
   };
 }
 
@@ -81,10 +72,16 @@ export function addressOf(request: EngineRequest, trusts: ProxyTrust): string {
   return clientAddress(request.socket.remoteAddress, Array.isArray(forwarded) ? forwarded.join() : forwarded, trusts);
 }
 
-function refuse(request: EngineRequest, response: ServerResponse, { status, message, retryAfter }: Refusal): void {
-  const body = JSON.stringify({ message });
+/** Answers as the REST interface does: the error of the catalogue with its status. */
+function refuse(request: EngineRequest, response: ServerResponse, error: ChatError): void {
+  const { status, retryAfter } = error;
+  const body = JSON.stringify({
+    success: false,
+    error: error.toWire(),
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
   if (!request.headers.upgrade) {
-    response.writeHead(Number.parseInt(status, 10), {
+    response.writeHead(status, {
       'content-type': 'application/json',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     });
@@ -92,7 +89,7 @@ function refuse(request: EngineRequest, response: ServerResponse, { status, mess
     return;
   }
   const lines = [
-    `HTTP/1.1 ${status}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,

@@ -17,7 +17,7 @@ export interface ConnectionLimits {
   admit(address: string): boolean;
   /** Counts a connection of the address in. @returns counts it out again, once */
   openAddress(address: string): () => void;
-  /** Counts a socket of the user in. @returns counts it out again, once. @throws ChatError RATE_LIMITED if they have too many */
+  /** Counts a socket of the user in. @returns counts it out again, once. @throws ChatError TOO_MANY_CONNECTIONS if they have too many */
   openUser(userId: string): () => void;
 }
 
@@ -47,7 +47,7 @@ export function createConnectionLimits(options: ConnectionLimitOptions): Connect
     openAddress: (address) => countIn(byAddress, addressGroup(address)),
     openUser(userId) {
       if ((byUser.get(userId) ?? 0) >= maxPerUser) {
-        throw new ChatError('RATE_LIMITED', { retryAfter: TRY_AGAIN_S, reason: 'This user has too many connections' });
+        throw new ChatError('TOO_MANY_CONNECTIONS', { retryAfter: TRY_AGAIN_S });
       }
       return countIn(byUser, userId);
     },

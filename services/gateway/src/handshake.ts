@@ -11,7 +11,7 @@ export interface HandshakeOptions {
   onAuthenticated(socket: GatewaySocket): void;
   /** The request that opened the connection is not needed any more. */
   forgetRequest(connection: EngineConnection): void;
-  /** Counts the user in and registers them with the directory. @returns undoes it. @throws ChatError RATE_LIMITED, UNAVAILABLE */
+  /** Counts the user in and registers them with the directory. @returns undoes it. @throws ChatError TOO_MANY_CONNECTIONS, UNAVAILABLE */
   enter(identity: Identity): Promise<() => void>;
   newSession(socket: GatewaySocket, identity: Identity, token: string): Session;
   log: Logger;
@@ -86,7 +86,8 @@ const TRANSIENT = new Set(['UNAVAILABLE', 'OVERLOADED', 'INTERNAL']);
 
 /**
  * The `connect_error` of a refused socket, with `data: {code, message, retryAfter?}`. After one, socket.io-client does not connect
- * again by itself; so a failure that passes by itself closes the transport instead, and it does.
+ * again by itself; so a failure that passes by itself closes the transport instead (the client sees a lost connection, and no
+ * `connect_error`), and it does.
  */
 function refusal(socket: GatewaySocket, error: unknown, log: Logger): Error {
   const known = error instanceof ChatError ? error : new ChatError('INTERNAL', { cause: error });

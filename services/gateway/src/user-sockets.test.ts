@@ -26,7 +26,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 it('says how many there are, one step of a user after the other', async () => {
   const { sockets, said } = setUp();
   const [leaveOne, leaveTwo] = await Promise.all([sockets.open('ann'), sockets.open('ann')]);
-  await expect(sockets.open('ann')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+  await expect(sockets.open('ann')).rejects.toMatchObject({ code: 'TOO_MANY_CONNECTIONS' });
   leaveOne();
   leaveOne();
   leaveTwo();

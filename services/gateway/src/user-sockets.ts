@@ -6,7 +6,7 @@ export interface UserSockets {
   /**
    * Counts a socket of the user in, against the limit over all gateways.
    * @returns counts it out again, once
-   * @throws ChatError RATE_LIMITED if the user has too many
+   * @throws ChatError TOO_MANY_CONNECTIONS if the user has too many
    */
   open(userId: string): Promise<() => void>;
   /** Says everything again: the gateway is a new instance, which holds nothing yet as far as the others know. */
@@ -65,10 +65,7 @@ export function createUserSockets({ quota, limit, log }: UserSocketsOptions): Us
           heard();
           return taken;
         }, passIfAway(unheard));
-        if (!fits) {
-          const reason = 'This user has too many connections';
-          throw new ChatError('RATE_LIMITED', { retryAfter: TRY_AGAIN_S, reason });
-        }
+        if (!fits) throw new ChatError('TOO_MANY_CONNECTIONS', { retryAfter: TRY_AGAIN_S });
         held.sockets += 1;
       });
       let open = true;

@@ -1,7 +1,8 @@
+import { text } from 'node:stream/consumers';
 import { eventually } from '@confab/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { connected, ORIGIN, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
+import { connected, memoryBuses, ORIGIN, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
 
 let test: TestGateway;
 beforeAll(async () => {
@@ -56,26 +57,68 @@ it('refuses a revoked token', async () => {
 
 it('refuses more sockets of one user than are allowed, and lets them in again once one is gone', async () => {
   const sockets = await Promise.all([1, 2, 3].map(() => test.connect(tokenOf('many'))));
-  expect(await refusal(tokenOf('many'))).toMatchObject({ code: 'RATE_LIMITED', retryAfter: 30 });
+  expect(await refusal(tokenOf('many'))).toEqual({
+    code: 'TOO_MANY_CONNECTIONS',
+    message: 'This user has too many connections',
+    retryAfter: 30,
+  });
   sockets[0]?.close();
   await eventually(async () => expect(await refusal(tokenOf('many'))).toBeUndefined());
 });
 
+/** The answer to an upgrade that is not let in; `status` is 101 if it is. */
+const upgrade = (url: string, origin?: string) =>
+  new Promise<{ status: number; retryAfter?: string | undefined; body?: unknown }>((resolve, reject) => {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, { origin });
+    socket.once('open', () => {
+      resolve({ status: 101 });
+      socket.terminate();
+    });
+    socket.once('unexpected-response', async (_request, response) => {
+      const body = JSON.parse(await text(response));
+      resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], body });
+    });
+    socket.once('error', reject);
+  });
+
+const polled = async (url: string) => {
+  const response = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
+  const retryAfter = response.headers.get('retry-after') ?? undefined;
+  return { status: response.status, retryAfter, body: await response.json() };
+};
+
+const refusedWith = (status: number, code: string, retryAfter: number) => ({
+  ...{ status, retryAfter: String(retryAfter) },
+  body: { success: false, error: { code, message: expect.any(String), retryAfter }, retryAfter },
+});
+
+it.each([['websocket'], ['polling']])(
+  'lets plain clients come back by themselves after trouble of ours over %s',
+  async (transport) => {
+    const { bus: _, ...buses } = memoryBuses();
+    const takeSockets = buses.gateway.quota.takeSockets.bind(buses.gateway.quota);
+    let failures = 0;
+    buses.gateway.quota.takeSockets = (...counted) => {
+      if (failures === 2) return takeSockets(...counted);
+      failures += 1;
+      return Promise.reject(new Error('a defect'));
+    };
+    const troubled = await startGateway({ buses });
+    const socket = troubled.client(tokenOf('ann'), {
+      ...{ transports: [transport], reconnection: true, reconnectionDelay: 20 },
+    });
+    const refusals: Error[] = [];
+    socket.on('connect_error', (error) => refusals.push(error));
+    await eventually(() => expect(socket.connected).toBe(true));
+    expect([failures, refusals]).toEqual([2, []]);
+    await troubled.close();
+  },
+);
+
 describe('origins', () => {
   const handshake = (headers: Record<string, string>) =>
     fetch(`${test.url}/socket.io/?EIO=4&transport=polling`, { headers });
-  const upgradeStatus = (origin?: string) =>
-    new Promise<number>((resolve, reject) => {
-      const socket = new WebSocket(`${test.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, {
-        origin,
-      });
-      socket.once('open', () => {
-        resolve(101);
-        socket.terminate();
-      });
-      socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
-      socket.once('error', reject);
-    });
+  const upgradeStatus = async (origin?: string) => (await upgrade(test.url, origin)).status;
 
   it.each(['https://evil.example', 'http://localhost:3001', 'http://localhost', 'https://localhost:3000', 'null'])(
     'refuses %s with 403 over both transports',
@@ -84,6 +127,13 @@ describe('origins', () => {
       expect(await upgradeStatus(origin)).toBe(403);
     },
   );
+
+  it('says it in the words of the catalogue over both transports', async () => {
+    const error = { code: 'ORIGIN_NOT_ALLOWED', message: 'This origin is not allowed' };
+    const origin = 'https://evil.example';
+    expect(await (await handshake({ origin })).json()).toEqual({ success: false, error });
+    expect((await upgrade(test.url, origin)).body).toEqual({ success: false, error });
+  });
 
   it('lets the allowed one and requests without one in', async () => {
     const allowed = await handshake({ origin: ORIGIN });
@@ -113,6 +163,8 @@ it('limits the handshakes of one address, over both transports', async () => {
   }
   expect(statuses.slice(0, 4)).toEqual([200, 200, 200, 200]);
   expect(statuses.at(-1)).toBe(429);
+  expect(await polled(limited.url)).toEqual(refusedWith(429, 'RATE_LIMITED', 1));
+  expect(await upgrade(limited.url)).toEqual(refusedWith(429, 'RATE_LIMITED', 1));
   await limited.close();
 });
 

@@ -81,7 +81,13 @@ describe('draining', () => {
     const startedAt = performance.now();
     const closing = test.gateway.close();
     await eventually(async () => expect((await fetch(`${test.url}/readyz`)).status).toBe(503));
-    expect((await fetch(`${test.url}/socket.io/?EIO=4&transport=polling`)).status).toBe(503);
+    const refused = await fetch(`${test.url}/socket.io/?EIO=4&transport=polling`);
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toEqual({
+      success: false,
+      error: { code: 'UNAVAILABLE', message: 'This gateway is being replaced', retryAfter: 1 },
+      retryAfter: 1,
+    });
     expect((await fetch(`${test.url}/healthz`)).status).toBe(200);
     expect((await closing).failed).toEqual([]);
     expect(performance.now() - startedAt).toBeLessThan(5_000);

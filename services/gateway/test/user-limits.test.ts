@@ -36,12 +36,12 @@ it('a user has the limit of sockets once, wherever they are opened', async () =>
   const sockets = [await open(one, 'ann'), await open(other, 'ann'), await open(one, 'ann')];
   expect(sockets.map(({ refusal }) => refusal)).toEqual([undefined, undefined, undefined]);
   for (const gateway of [one, other]) {
-    expect((await open(gateway, 'ann')).refusal).toMatchObject({ code: 'RATE_LIMITED', retryAfter: 30 });
+    expect((await open(gateway, 'ann')).refusal).toMatchObject({ code: 'TOO_MANY_CONNECTIONS', retryAfter: 30 });
   }
   expect((await open(other, 'bob')).refusal).toBeUndefined();
   sockets[0]?.socket.close();
   await eventually(async () => expect((await open(other, 'ann')).refusal).toBeUndefined());
-  expect((await open(one, 'ann')).refusal).toMatchObject({ code: 'RATE_LIMITED' });
+  expect((await open(one, 'ann')).refusal).toMatchObject({ code: 'TOO_MANY_CONNECTIONS' });
 });
 
 it('asked for many at once, never more than the limit', async () => {
