@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { ApiBus } from '@confab/chat';
-import { createRedisApiBus, createRedisGatewayBus } from '@confab/streams';
+import { createRedisApiBus, createRedisGatewayBus, createRedisWorkerBus } from '@confab/streams';
 import {
   eventually,
   freePort,
@@ -40,14 +40,17 @@ function launch(env: Record<string, string | undefined>): TestProcess {
   return spawnTestProcess(process.execPath, ['--conditions=confab-source', main], full as NodeJS.ProcessEnv);
 }
 
-async function startGatewayProcess(): Promise<void> {
+async function startGatewayProcess(env: Record<string, string> = {}): Promise<void> {
   port = await freePort();
-  gateway = launch({ PORT: String(port), GATEWAY_ID: 'gateway-1' });
-  await eventually(async () => expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200), 20_000);
+  gateway = launch({ PORT: String(port), GATEWAY_ID: 'gateway-1', ...env });
+  await untilReady(port);
 }
 
-const client = async (userId: string) => {
-  const one = io(`http://127.0.0.1:${port}`, {
+const untilReady = (at: number) =>
+  eventually(async () => expect((await fetch(`http://127.0.0.1:${at}/readyz`)).status).toBe(200), 20_000);
+
+const client = async (userId: string, at = port) => {
+  const one = io(`http://127.0.0.1:${at}`, {
     auth: { token: tokenOf(userId) },
     transports: ['websocket'],
     forceNew: true,
@@ -171,6 +174,85 @@ it('answers within 5 s while Redis stalls for 10 s, keeps its sockets, and says 
   await bus.close();
   await standIn.close();
 }, 60_000);
+
+it('is a new instance when it wakes from a freeze longer than its lease: who moved stays where they are, who stayed resyncs', async () => {
+  // Clients that do not notice the freeze: the sockets that remain are what this is about.
+  await startGatewayProcess({ PING_TIMEOUT_MS: '60000' });
+  const otherPort = await freePort();
+  const other = launch({ PORT: String(otherPort), GATEWAY_ID: 'gateway-2' });
+  const worker = await createRedisWorkerBus({ url: redis.url, consumerName: 'worker', log });
+  const { presence } = worker;
+  const admin = new Redis(redis.url);
+  await untilReady(otherPort);
+  const stayer = await client('stayer');
+  const mover = await client('mover');
+  const seenByStayer = seenOf(stayer);
+  expect(await Promise.all(['stayer', 'mover'].map((userId) => presence.claimOnline(userId)))).toEqual([true, true]);
+  const [former = ''] = (await presence.instancesOf(['stayer'])).get('stayer') ?? [];
+
+  gateway.child.kill('SIGSTOP');
+  const frozenAt = performance.now();
+  expect(await publish('{"n":1}', ['stayer', 'mover'])).toEqual({ instances: 1 });
+  mover.close();
+  const moved = await client('mover', otherPort);
+  const seenByMoved = seenOf(moved);
+  const reaped = async () => (await presence.reapExpired()).flatMap(({ instance }) => instance);
+  await eventually(async () => expect(await reaped()).toContain(former), 20_000, 100);
+  const reapedAt = performance.now();
+  expect(await publish('{"n":2}', ['stayer', 'mover'])).toEqual({ instances: 1 });
+  expect(await Promise.all(['stayer', 'mover'].map((userId) => presence.claimOffline(userId)))).toEqual([true, false]);
+
+  const required = next(stayer, 'sync:required');
+  gateway.child.kill('SIGCONT');
+  const wokenAt = performance.now();
+  await required;
+  await eventually(async () => {
+    const instances = await presence.instancesOf(['stayer', 'mover']);
+    expect(instances.get('stayer')).toEqual([expect.stringMatching(/^gateway-1\./)]);
+    expect(instances.get('stayer')).not.toContain(former);
+    expect(instances.get('mover')).toEqual([expect.stringMatching(/^gateway-2\./)]);
+  });
+  console.log(
+    `reaped ${Math.round(reapedAt - frozenAt)} ms after the freeze, right again ${Math.round(performance.now() - wokenAt)} ms after the wake`,
+  );
+  // What the woken gateway told of its users: the mover's going is no departure, the stayer is back.
+  await eventually(async () => expect(await presenceTold(admin)).toContainEqual(['mover', 'disconnected']));
+  expect((await presenceTold(admin)).findLast(([userId]) => userId === 'stayer')).toEqual(['stayer', 'connected']);
+  expect(await Promise.all(['stayer', 'mover'].map((userId) => presence.claimOnline(userId)))).toEqual([true, false]);
+  expect(await Promise.all(['stayer', 'mover'].map((userId) => presence.claimOffline(userId)))).toEqual([false, false]);
+
+  expect(await publish('{"n":3}', ['stayer', 'mover'])).toEqual({ instances: 2 });
+  await eventually(() => expect([seenByStayer.at(-1), seenByMoved.at(-1)]).toEqual([3, 3]));
+  // The first was on its way into the frozen process: it may come late, and never after what is newer, or twice.
+  expect([[3], [1, 3]]).toContainEqual(seenByStayer);
+  expect(seenByMoved).toEqual([2, 3]);
+  expect(await admin.keys(`*${former}*`)).toEqual([]);
+  expect(await reaped()).toEqual([]);
+
+  for (const one of [stayer, moved]) one.close();
+  admin.disconnect();
+  await worker.close();
+  await stopTestProcess(other);
+}, 60_000);
+
+/** The `n` of each message that a socket gets, as they come. */
+function seenOf(one: Socket): number[] {
+  const seen: number[] = [];
+  one.on('new:message', ({ n }: { n: number }) => seen.push(n));
+  return seen;
+}
+
+/** What gateways wrote into the receipts log about who came and went: user and state, in order for each user. */
+async function presenceTold(admin: Redis): Promise<[userId: string, state: string][]> {
+  const told: [string, string][] = [];
+  for (const stream of await admin.keys('confab:receipts:*')) {
+    for (const [, [, entry = '{}']] of await admin.xrange(stream, '-', '+')) {
+      const { type, userId, state } = JSON.parse(entry);
+      if (type === 'presence') told.push([userId, state]);
+    }
+  }
+  return told;
+}
 
 describe('a process that cannot start', () => {
   it('lists every bad variable in one line and exits 1', async () => {
