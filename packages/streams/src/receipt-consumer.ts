@@ -15,8 +15,15 @@ export const RECEIPTS_GROUP = 'receipts';
 const DEFAULT_BATCH = 1_000;
 /** Milliseconds. Source: longer than any batch takes (a MongoDB time-out is 5 s), and pending is 0 within 30 s of a crash. */
 const DEFAULT_CLAIM_IDLE_MS = 10_000;
+/** Milliseconds. Source: at 500 receipts a second and partition 2 MB are processed in that time; the script takes under a millisecond. */
+const DEFAULT_TIDY_EVERY_MS = 10_000;
+/**
+ * Milliseconds. Source: longer than any roll or restart. Redis 7.0 also calls a consumer idle that waits in a quiet log: like one that
+ * was away for longer, it is made anew by the next entry that it gets, without harm.
+ */
+const DEFAULT_FORGET_IDLE_MS = 600_000;
 /** Dead letters that a partition keeps, about. They need a person: thousands of one kind tell no more than hundreds. */
-const DEAD_LETTERS_LENGTH = 10_000;
+export const DEAD_LETTERS_LENGTH = 10_000;
 /** Where `lag` is unknown to Redis, unread entries are counted up to this. */
 const COUNT_UP_TO = 10_000;
 
@@ -26,6 +33,10 @@ export interface ReceiptConsumerOptions {
   partitions?: number;
   batch?: number;
   claimIdleMs?: number;
+  /** Milliseconds between two clearings away of processed entries and of consumers that are gone. */
+  tidyEveryMs?: number;
+  /** Milliseconds after which a consumer that reads nothing and has nothing pending is gone. */
+  forgetIdleMs?: number;
   /** Opens the connection of one partition's reader. */
   connectReader: () => RedisConnection;
 }
@@ -47,6 +58,8 @@ export class RedisReceiptConsumer implements ReceiptConsumer {
       batch: options.batch ?? DEFAULT_BATCH,
       claimIdleMs,
       claimEveryMs: Math.min(2_000, claimIdleMs / 2),
+      tidyEveryMs: options.tidyEveryMs ?? DEFAULT_TIDY_EVERY_MS,
+      forgetIdleMs: options.forgetIdleMs ?? DEFAULT_FORGET_IDLE_MS,
     };
     this.#readers = Array.from(
       { length: options.partitions ?? DEFAULT_PARTITIONS },

@@ -1,8 +1,10 @@
 import type { ReceivedReceipt } from '@confab/chat';
-import { type RedisConnection, replyCode } from '@confab/redis';
+import { loadScript, type RedisConnection, replyCode, runScript } from '@confab/redis';
 import { BLOCK_MS, ReadLoop } from './blocking-read.ts';
 import { decodeReceipt, type RawEntry } from './entry-codec.ts';
 import type { Handoff } from './handoff.ts';
+
+const tidyScript = loadScript(new URL('./lua/tidy-receipts.lua', import.meta.url));
 
 export interface PartitionReaderOptions {
   partition: number;
@@ -15,11 +17,15 @@ export interface PartitionReaderOptions {
   claimIdleMs: number;
   /** Milliseconds between two looks for such entries. */
   claimEveryMs: number;
+  /** Milliseconds between two clearings away of what is processed. */
+  tidyEveryMs: number;
+  /** A consumer that was idle for so long (ms), with nothing pending, is removed from the group. */
+  forgetIdleMs: number;
 }
 
 /**
  * Reads one partition as a consumer of the group: first what this consumer had been given and not acknowledged, then new entries, and now
- * and then what other consumers left behind. Creates the group where it is missing.
+ * and then what other consumers left behind. Creates the group where it is missing, and clears away what is processed.
  */
 export class ReceiptPartitionReader {
   readonly #reading: RedisConnection;
@@ -30,6 +36,7 @@ export class ReceiptPartitionReader {
   /** Position in this consumer's own unacknowledged entries; null once they are through. */
   #ownPosition: string | null = '0';
   #claimedAt = 0;
+  #tidiedAt = performance.now();
 
   /**
    * @param reading from `connectReader`, for this reader alone
@@ -65,6 +72,7 @@ export class ReceiptPartitionReader {
   }
 
   async #next(): Promise<ReceivedReceipt[]> {
+    if (performance.now() - this.#tidiedAt >= this.#options.tidyEveryMs) await this.#tidy();
     if (performance.now() - this.#claimedAt >= this.#options.claimEveryMs) {
       const claimed = await this.#claim();
       if (claimed.length > 0) return this.#receive(claimed, true);
@@ -96,6 +104,18 @@ export class ReceiptPartitionReader {
       client.xautoclaim(this.#key, group, consumer, claimIdleMs, '0-0', 'COUNT', batch),
     );
     return reply[1] as RawEntry[];
+  }
+
+  /** Acknowledged entries would else stay in Redis' memory until newer ones push them out, and consumers for ever. */
+  async #tidy(): Promise<void> {
+    const { group, forgetIdleMs } = this.#options;
+    this.#tidiedAt = performance.now();
+    try {
+      await runScript(this.#commands, tidyScript, [this.#key], [group, forgetIdleMs]);
+    } catch (error) {
+      // Reading must not wait for it: where Redis is away, the read that follows says so too.
+      this.#reading.log.warn({ error: String(error) }, 'processed receipts were not cleared away');
+    }
   }
 
   /** @param again they were delivered before: look up how often */

@@ -19,7 +19,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { RedisEventFeed } from './event-feed.ts';
 import { RedisEventPublisher } from './event-publisher.ts';
 import { RedisGatewayBus } from './gateway-bus.ts';
-import { RedisReceiptConsumer } from './receipt-consumer.ts';
+import { type ReceiptConsumerOptions, RedisReceiptConsumer } from './receipt-consumer.ts';
 import { RedisReceiptLog } from './receipt-log.ts';
 import { RedisSignalPublisher } from './signals.ts';
 
@@ -120,7 +120,7 @@ export async function createRedisGatewayBus(
  * @throws ChatError UNAVAILABLE if Redis cannot be reached within `startTimeoutMs`; Error if it is too old
  */
 export async function createRedisWorkerBus(
-  settings: RedisBusSettings & { consumerName: string; claimIdleMs?: number },
+  settings: RedisBusSettings & Omit<ReceiptConsumerOptions, 'connectReader'>,
 ): Promise<WorkerBus> {
   const commands = await connect(settings);
   const consumer = new RedisReceiptConsumer(commands, { ...settings, connectReader: () => connectReader(settings) });
