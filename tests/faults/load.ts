@@ -76,6 +76,12 @@ export class Load {
     for (const device of this.devices) device.close();
   }
 
+  /** Others, in conversations of their own, who are checked with everybody from now on, and closed with everybody. */
+  adopt(conversations: readonly Conversation[], devices: readonly Device[]): void {
+    this.conversations.push(...conversations);
+    this.devices.push(...devices);
+  }
+
   membersOf(conversationId: string): string[] {
     return this.conversations.find(({ id }) => id === conversationId)?.members ?? [];
   }

@@ -64,6 +64,8 @@ export interface Rig {
   caller(userId: string, base?: string): Caller;
   /** Until `release`, new connections go to this gateway only. */
   only(gateway: number): { release(): void };
+  /** Until `release`, new connections find no gateway. */
+  none(): { release(): void };
   logLines(service: NamedService): { time: number; level: string; msg: string }[];
   close(): Promise<void>;
 }
@@ -123,7 +125,8 @@ async function startParts(options: RigOptions, cleanUp: (() => Promise<unknown>)
     services,
     token,
     caller: (userId, base = system.edge.url) => ({ token: token(userId), base }),
-    only: (gateway) => onlyGateway(system, gateway),
+    only: (gateway) => onlyGateways(system, system.gateway.slice(gateway, gateway + 1)),
+    none: () => onlyGateways(system, []),
     logLines: ({ name }) => logLines(join(options.folder, `${name}.log`)),
   };
 }
@@ -143,9 +146,9 @@ function inspectorOf(url: string): Redis {
 const direct = (url: string) => `${url}${url.includes('?') ? '&' : '?'}directConnection=true`;
 
 /** The edge asks this list on every connection. */
-function onlyGateway(system: SplitSystem, index: number): { release(): void } {
+function onlyGateways(system: SplitSystem, some: readonly ServiceProcess[]): { release(): void } {
   const all = [...system.gateway];
-  system.gateway.splice(0, all.length, all[index] as (typeof all)[number]);
+  system.gateway.splice(0, all.length, ...some);
   return { release: () => void system.gateway.splice(0, system.gateway.length, ...all) };
 }
 

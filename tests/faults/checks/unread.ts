@@ -13,7 +13,8 @@ interface ListedConversation {
 export async function wrongUnreadCounts(rig: Rig, load: Load): Promise<string[]> {
   const problems: string[] = [];
   for (const { id, members } of load.conversations) {
-    for (const userId of members) problems.push(...(await checkMember(rig, load, userId, id)));
+    const found = await Promise.all(members.map((userId) => checkMember(rig, load, userId, id)));
+    problems.push(...found.flat());
   }
   return problems;
 }
