@@ -1,5 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ApiConfig, loadApiConfig } from '@confab/api';
+import { GatewayConfig, loadGatewayConfig } from '@confab/gateway';
+import { loadReceiptsConfig, ReceiptsConfig } from '@confab/receipts';
+import { describeConfig } from '@confab/service-kit';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { alerts, namesIn } from './metric-names.ts';
@@ -23,6 +27,25 @@ interface ComposeService {
 /** Engines have `docker compose`; Debian has its predecessor, which knows the same file format. */
 const compose = (env: Record<string, string>, ...args: string[]) =>
   runTool('docker-compose', ['-f', 'docker-compose.yml', ...args], { env: { PATH: process.env.PATH ?? '', ...env } });
+
+/** The services of ours with their variables; both gateways have the same. */
+const CONFIGS = {
+  api: [ApiConfig, loadApiConfig],
+  'gateway-1': [GatewayConfig, loadGatewayConfig],
+  'gateway-2': [GatewayConfig, loadGatewayConfig],
+  receipts: [ReceiptsConfig, loadReceiptsConfig],
+} as const;
+/** What the file or an image itself decides: names and addresses in the network, one each; and what is for tests of crashes. */
+const FIXED = ['HOST', 'PORT', 'GATEWAY_ID', 'WORKER_NAME', 'API_URL', 'MEDIA_DIR', 'FAILPOINT'];
+
+/** What a service would get in its environment. */
+function environmentOf(service: string, env: Record<string, string>): Record<string, string> {
+  const { stdout, stderr } = compose({ JWT_SECRET: 'a-secret-of-the-test', ...env }, 'config');
+  const { services } = parse(stdout) as { services: Record<string, ComposeService> };
+  const given = services[service]?.environment;
+  if (!given) throw new Error(`no environment of ${service}: ${stderr}`);
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
+}
 
 describe('docker-compose.yml', () => {
   const outcome = compose({ JWT_SECRET: 'a-secret-of-the-test' }, 'config');
@@ -57,6 +80,51 @@ describe('docker-compose.yml', () => {
     const { status, stderr } = compose({}, 'config');
     expect(status).not.toBe(0);
     expect(stderr).toContain('put JWT_SECRET into .env, at least 32 random characters');
+  });
+
+  it.each(Object.entries(CONFIGS))('passes every variable of %s on', (name, [schema]) => {
+    const chosen = describeConfig(schema).map((variable) => variable.name);
+    const passed = chosen.filter((variable) => !FIXED.includes(variable));
+    const given = environmentOf(name, Object.fromEntries(passed.map((variable) => [variable, `given-${variable}`])));
+    expect(passed.filter((variable) => given[variable] !== `given-${variable}`)).toEqual([]);
+  });
+
+  it.each(Object.entries(CONFIGS))('leaves the defaults of %s where nothing is set', (name, [, load]) => {
+    const secret = { JWT_SECRET: 'a-secret-of-the-test-with-32-characters' };
+    const defaults = load(secret) as Record<string, unknown>;
+    const own = [
+      'PORT',
+      'MONGODB_URL',
+      'REDIS_URL',
+      'CLIENT_URL',
+      'TRUST_PROXY',
+      'GATEWAY_ID',
+      'API_URL',
+      'MEDIA_PUBLIC_URL',
+    ];
+    const differ = Object.entries(load(environmentOf(name, secret)) as Record<string, unknown>)
+      .filter(
+        ([variable, value]) => !own.includes(variable) && JSON.stringify(value) !== JSON.stringify(defaults[variable]),
+      )
+      .map(([variable]) => variable);
+    expect(differ).toEqual([]);
+  });
+
+  it('passes every variable on that the operations manual names', () => {
+    const manual = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+    const known = Object.values(CONFIGS).flatMap(([schema]) => describeConfig(schema).map((variable) => variable.name));
+    const named = [...new Set(manual.match(/\b[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]\b/g))].filter((name) =>
+      known.includes(name),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    const passed = services.flatMap(([, { environment }]) => Object.keys(environment ?? {}));
+    expect(named.filter((name) => !passed.includes(name) && !FIXED.includes(name))).toEqual([]);
+  });
+
+  it('takes a key in place of the secret', () => {
+    const env = environmentOf('api', { JWT_SECRET: '', JWT_JWKS_URL: 'https://login.example.com/jwks.json' });
+    expect(loadApiConfig(env)).toMatchObject({ JWT_JWKS_URL: 'https://login.example.com/jwks.json' });
+    expect(() => loadApiConfig(environmentOf('api', { JWT_SECRET: '' }))).toThrow('JWT_SECRET is missing');
   });
 
   it.each(services)(
