@@ -2,7 +2,7 @@ import { ChatError, type Conversation } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { describeConversation } from './list-conversations.ts';
 import type { StoredConversation } from './model.ts';
-import { feedEvent, outbound, publishOrLeaveToSync } from './publish.ts';
+import { feedEvent, feedParticipants, outbound, publishOrLeaveToSync } from './publish.ts';
 
 /** The key under which two users find their one conversation. JSON keeps ids with any separator apart. */
 export const pairKeyOf = (pair: readonly [string, string]): string => JSON.stringify([...pair].sort());
@@ -80,7 +80,7 @@ async function announceCreated(ctx: ChatContext, conversation: StoredConversatio
     { conversationId, change: 'created', userIds: participants },
     { traceId, conversationId, userIds: participants },
   );
-  const data = { participants, isGroup: conversation.isGroup };
+  const data = { ...feedParticipants(participants), isGroup: conversation.isGroup };
   const feed = feedEvent('conversation.created', {
     id: conversationId,
     at: ctx.clock.now(),

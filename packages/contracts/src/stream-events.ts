@@ -82,7 +82,10 @@ export const FeedEvent = Type.Object(
       Type.Literal('members.removed'),
     ]),
     conversationId: ConversationId,
-    data: Type.Record(Type.String(), Type.Unknown()),
+    data: Type.Record(Type.String(), Type.Unknown(), {
+      description:
+        'message.created: messageId, senderId, seq, messageType, participantCount and, up to 20, participants. conversation.created: isGroup, participantCount and, up to 20, participants.',
+    }),
   },
   { title: 'FeedEvent' },
 );

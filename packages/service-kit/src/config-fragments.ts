@@ -46,6 +46,31 @@ export const redisVariables = {
   }),
 };
 
+/** Bounds of what the streams keep, the same in all services. docs/operations.md has what they mean in memory. */
+export const streamVariables = {
+  INBOX_LENGTH: Type.Integer({
+    description: "entries that one gateway's inbox keeps, about; one that is further behind has its clients sync",
+    minimum: 100,
+    maximum: 1_000_000,
+    default: 10_000,
+    examples: [10_000],
+  }),
+  RECEIPTS_LENGTH: Type.Integer({
+    description: 'unprocessed entries that each of the 4 partitions of the receipts log keeps, about',
+    minimum: 1_000,
+    maximum: 10_000_000,
+    default: 100_000,
+    examples: [100_000],
+  }),
+  FEED_LENGTH: Type.Integer({
+    description: 'entries that each of the 4 partitions of the feed for other consumers keeps, about',
+    minimum: 100,
+    maximum: 10_000_000,
+    default: 20_000,
+    examples: [20_000],
+  }),
+};
+
 export const mongoVariables = {
   MONGODB_URL: Type.String({
     description: 'the connection string of MongoDB',

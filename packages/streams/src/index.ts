@@ -9,3 +9,4 @@ export * from './receipt-consumer.ts';
 export * from './receipt-log.ts';
 export * from './redis-bus.ts';
 export * from './signals.ts';
+export * from './stream-memory.ts';

@@ -5,10 +5,10 @@ import { DEFAULT_PARTITIONS, partitionOf } from './partition.ts';
 
 /**
  * Entries that one partition keeps. Far above what is ever unread in normal operation: at 2,000 receipts a second over 4 partitions it
- * covers 6 minutes without any worker, in about 60 MB per partition. Beyond that the oldest go, rather than filling Redis; what
+ * covers 200 s without any worker, in about 40 MB per partition. Beyond that the oldest go, rather than filling Redis; what
  * they said is made good by the next receipt of the conversation, since watermarks only rise.
  */
-export const DEFAULT_RECEIPTS_LENGTH = 200_000;
+export const DEFAULT_RECEIPTS_LENGTH = 100_000;
 
 const appendReceipts = loadScript(new URL('./lua/append-entries.lua', import.meta.url));
 

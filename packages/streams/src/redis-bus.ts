@@ -30,6 +30,8 @@ export interface RedisBusSettings extends RedisSettings {
   inboxLength?: number;
   /** Entries that one partition of the receipts log keeps, about. */
   receiptsLength?: number;
+  /** Entries that one partition of the feed keeps, about. */
+  feedLength?: number;
   revocations?: RevocationListOptions;
   /** Milliseconds to wait for Redis at the start. Default 10,000. */
   startTimeoutMs?: number;
@@ -42,7 +44,7 @@ function publishingParts(commands: RedisConnection, settings: RedisBusSettings) 
   return {
     publisher: new RedisEventPublisher(commands, settings),
     receipts: new RedisReceiptLog(commands, { ...settings, length: settings.receiptsLength }),
-    feed: new RedisEventFeed(commands, settings),
+    feed: new RedisEventFeed(commands, { ...settings, length: settings.feedLength }),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   mongoVariables,
   proxyVariables,
   redisVariables,
+  streamVariables,
   tracingVariables,
 } from '@confab/service-kit';
 import Type, { type Static } from 'typebox';
@@ -75,6 +76,7 @@ export const ApiConfig = Type.Object({
     examples: [50],
   }),
   ...redisVariables,
+  ...streamVariables,
   ...jwtVariables,
   ...corsVariables,
   ...proxyVariables,

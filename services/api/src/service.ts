@@ -37,7 +37,12 @@ export async function startApiService(env: Environment) {
   const store = await connectMongo(mongoOptions(config));
   measureStorePool(metrics, store.db.client, config.MONGODB_POOL_SIZE);
   shutdown.add({ name: 'mongodb', phase: 'close', deadlineMs: 3_000, run: () => store.close() });
-  const bus = await createRedisApiBus(redis);
+  const bus = await createRedisApiBus({
+    ...redis,
+    inboxLength: config.INBOX_LENGTH,
+    receiptsLength: config.RECEIPTS_LENGTH,
+    feedLength: config.FEED_LENGTH,
+  });
   shutdown.add({ name: 'redis', phase: 'close', deadlineMs: 3_000, run: () => bus.close() });
   const addresses = connectCommands(redis);
   shutdown.add({ name: 'address counter', phase: 'close', deadlineMs: 1_000, run: () => addresses.close() });

@@ -8,6 +8,7 @@ import {
   logVariables,
   proxyVariables,
   redisVariables,
+  streamVariables,
   tracingVariables,
 } from '@confab/service-kit';
 import Type, { type Static } from 'typebox';
@@ -60,6 +61,7 @@ export const GatewayConfig = Type.Object({
     examples: ['http://api:3101'],
   }),
   ...redisVariables,
+  ...streamVariables,
   ...jwtVariables,
   ...corsVariables,
   ...proxyVariables,

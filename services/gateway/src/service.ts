@@ -24,6 +24,9 @@ export async function startGatewayService(env: Environment) {
     url: config.REDIS_URL,
     cluster: config.REDIS_CLUSTER,
     keyPrefix: config.KEY_PREFIX,
+    inboxLength: config.INBOX_LENGTH,
+    receiptsLength: config.RECEIPTS_LENGTH,
+    feedLength: config.FEED_LENGTH,
     gatewayId: config.GATEWAY_ID ?? `g${randomBytes(6).toString('hex')}`,
     log: logger,
   });

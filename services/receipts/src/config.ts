@@ -6,6 +6,7 @@ import {
   logVariables,
   mongoVariables,
   redisVariables,
+  streamVariables,
   tracingVariables,
 } from '@confab/service-kit';
 import Type, { type Static } from 'typebox';
@@ -15,6 +16,7 @@ export const ReceiptsConfig = Type.Object({
   ...httpVariables(3103),
   ...mongoVariables,
   ...redisVariables,
+  ...streamVariables,
   ...mediaVariables,
   ...tracingVariables,
   WORKER_NAME: Type.Optional(

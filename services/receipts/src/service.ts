@@ -46,6 +46,9 @@ export async function startReceiptsService(env: Environment) {
     url: config.REDIS_URL,
     cluster: config.REDIS_CLUSTER,
     keyPrefix: config.KEY_PREFIX,
+    inboxLength: config.INBOX_LENGTH,
+    receiptsLength: config.RECEIPTS_LENGTH,
+    feedLength: config.FEED_LENGTH,
     log: logger,
     consumerName: config.WORKER_NAME ?? hostname(),
   });
