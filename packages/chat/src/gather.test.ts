@@ -77,3 +77,15 @@ it('waits for a run that hangs no longer than its patience', async () => {
   runs[1]?.end();
   expect(await later).toBe(20);
 });
+
+it('has patience anew for what comes while several runs hang', async () => {
+  const { call, runs, itemsOf } = held({ patienceMs: 20 });
+  for (const n of [1, 2, 3]) {
+    void call(n);
+    await expect.poll(itemsOf).toHaveLength(n);
+  }
+  const later = call(4);
+  await expect.poll(itemsOf).toEqual([[1], [2], [3], [4]]);
+  runs[3]?.end();
+  expect(await later).toBe(40);
+});

@@ -44,6 +44,8 @@ export function gather<T, R>({ run, size, atOnce, patienceMs }: GatherOptions<T,
   };
 
   const startAll = () => {
+    // Whoever comes next waits for a patience of their own, not for what hangs.
+    impatience = undefined;
     while (waiting.length > 0) start();
   };
 

@@ -28,21 +28,33 @@ export class RedisPresenceDirectory implements PresenceDirectory {
 
   /** As `instancesOf`, with instances in it that may be dead: for those who find that out anyway, with one round trip less. */
   async registeredInstances(userIds: readonly string[]): Promise<Map<string, string[]>> {
-    const unique = [...new Set(userIds)];
-    const { keys } = this.connection;
-    const groups = await Promise.all(
-      scriptGroups(this.connection, unique).map(
-        (userIds) =>
-          runScript(this.connection, userInstances, userIds.map(keys.userInstances), []) as Promise<string[][]>,
-      ),
-    );
-    const found = groups.flat();
-    const registered = new Map<string, string[]>();
-    unique.forEach((userId, index) => {
-      const instances = found[index] ?? [];
-      if (instances.length > 0) registered.set(userId, instances);
-    });
+    const { registered, unknown } = await this.lookUp(userIds);
+    for (const error of unknown.values()) throw error;
     return registered;
+  }
+
+  /**
+   * As `registeredInstances`, where a part of the users may not be found out: in a cluster one node is away and the others answer. Never throws.
+   * @returns `unknown`: users of whom it is not known, with the reason
+   */
+  async lookUp(
+    userIds: readonly string[],
+  ): Promise<{ registered: Map<string, string[]>; unknown: Map<string, unknown> }> {
+    const { keys } = this.connection;
+    const registered = new Map<string, string[]>();
+    const unknown = new Map<string, unknown>();
+    const lookUpGroup = async (group: readonly string[]) => {
+      try {
+        const found = await runScript(this.connection, userInstances, group.map(keys.userInstances), []);
+        (found as string[][]).forEach((instances, index) => {
+          if (instances.length > 0) registered.set(group[index] as string, instances);
+        });
+      } catch (error) {
+        for (const userId of group) unknown.set(userId, error);
+      }
+    };
+    await Promise.all(scriptGroups(this.connection, [...new Set(userIds)]).map(lookUpGroup));
+    return { registered, unknown };
   }
 
   /** Those of the instances whose lease runs. */

@@ -1,13 +1,14 @@
 import type { InboxMeta } from '@confab/contracts';
 import { expect, test } from 'vitest';
 import { decodeInboxEntry } from './entry-codec.ts';
-import { PACK_CHARACTERS, PACK_EVENTS, packEvents } from './event-packs.ts';
+import { PACK_BYTES, PACK_EVENTS, packEvents } from './event-packs.ts';
 
-const eventOf = (seq: number, payload = '{}') => ({
+const eventOf = (seq: number, payload = '{}', recipients = ['u']) => ({
   metaOf: (packed: boolean): InboxMeta => ({
     ...{ v: packed ? 2 : 1, id: `e${seq}`, at: 0, traceId: 't', event: 'new:message', to: ['u'], seq },
   }),
   payload,
+  recipients,
 });
 const seqsOf = (fields: string[]) => decodeInboxEntry(fields).events.map(({ meta }) => meta.seq);
 
@@ -27,10 +28,14 @@ test('several go into one entry in order, marked as too new for a reader that wo
 test('an entry has bounds of number and size; what is larger by itself goes alone', () => {
   const many = packEvents(Array.from({ length: PACK_EVENTS * 2 + 1 }, (_, i) => eventOf(i)));
   expect(many.map((entry) => seqsOf(entry).length)).toEqual([PACK_EVENTS, PACK_EVENTS, 1]);
-  const half = `{"a":"${'x'.repeat(PACK_CHARACTERS / 2)}"}`;
-  const huge = `{"a":"${'x'.repeat(PACK_CHARACTERS)}"}`;
+  const half = `{"a":"${'x'.repeat(PACK_BYTES / 2)}"}`;
+  const huge = `{"a":"${'x'.repeat(PACK_BYTES)}"}`;
   const sized = packEvents([eventOf(1), eventOf(2, half), eventOf(3, half), eventOf(4, huge), eventOf(5), eventOf(6)]);
   expect(sized.map(seqsOf)).toEqual([[1, 2], [3], [4], [5, 6]]);
+  const crowd = Array.from({ length: 2_000 }, (_, i) => `user-${i}`);
+  expect(packEvents([eventOf(1), eventOf(2, '{}', crowd), eventOf(3)]).map(seqsOf)).toEqual([[1], [2], [3]]);
+  const wide = `{"a":"${'漢'.repeat(PACK_BYTES / 6)}"}`;
+  expect(packEvents([eventOf(1, wide), eventOf(2, wide)]).map(seqsOf)).toEqual([[1], [2]]);
 });
 
 test('what is not readable in an entry takes nothing else with it', () => {

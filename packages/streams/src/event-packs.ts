@@ -2,14 +2,15 @@ import type { InboxMeta } from '@confab/contracts';
 
 /** Events of one inbox entry at most. */
 export const PACK_EVENTS = 32;
-/** Characters of one inbox entry, unless a single event is longer. Source: 25 messages of 600 bytes; see DEFAULT_INBOX_LENGTH. */
-export const PACK_CHARACTERS = 16_384;
+/** Bytes of one inbox entry, recipients included, unless a single event is longer. Source: 20 messages of 600 bytes; see DEFAULT_INBOX_LENGTH. */
+export const PACK_BYTES = 16_384;
 
 export interface PackedEvent {
   /** @param packed whether the entry carries other events too */
   metaOf(packed: boolean): InboxMeta;
   /** JSON. */
   payload: string;
+  recipients: readonly string[];
 }
 
 /**
@@ -24,16 +25,27 @@ export function packEvents(events: readonly PackedEvent[]): string[][] {
 
 function groupsOf(events: readonly PackedEvent[]): PackedEvent[][] {
   const groups: PackedEvent[][] = [];
-  let characters = 0;
+  let bytes = 0;
   for (const event of events) {
     const group = groups.at(-1);
-    characters += event.payload.length;
-    if (group && group.length < PACK_EVENTS && characters <= PACK_CHARACTERS) {
+    const own = sizeOf(event);
+    bytes += own;
+    if (group && group.length < PACK_EVENTS && bytes <= PACK_BYTES) {
       group.push(event);
     } else {
       groups.push([event]);
-      characters = event.payload.length;
+      bytes = own;
     }
   }
   return groups;
+}
+
+/** Bytes of the rest of a meta, about: ids, names and numbers. */
+const META_BYTES = 350;
+
+/** Bytes of payload and recipients, which are what has no bound of its own; a group of a thousand has 40 KB of them. */
+function sizeOf({ payload, recipients }: PackedEvent): number {
+  let bytes = Buffer.byteLength(payload) + META_BYTES;
+  for (const userId of recipients) bytes += Buffer.byteLength(userId) + 3;
+  return bytes;
 }

@@ -63,9 +63,10 @@ export class RedisEventPublisher implements EventPublisher {
     const publications = this.#waiting;
     this.#waiting = [];
     const former = this.#handedOver;
-    const lookup = this.#directory.registeredInstances(publications.flatMap(({ recipients }) => recipients));
+    const lookup = this.#directory.lookUp(publications.flatMap(({ recipients }) => recipients));
     const appended = Promise.allSettled([former, lookup]).then(async () => {
-      const byInstance = addressedByInstance(publications, await lookup);
+      const { registered, unknown } = await lookup;
+      const byInstance = addressedByInstance(withKnownRecipients(publications, unknown), registered);
       // Not awaited here: handing over is what keeps the order, not the answers.
       return { answers: [...byInstance].map(([instance, events]) => this.#append(instance, events)) };
     });
@@ -104,6 +105,7 @@ export class RedisEventPublisher implements EventPublisher {
     return {
       metaOf: (packed) => ({ v: packed ? INBOX_PACK_VERSION : STREAM_VERSION, ...meta }) satisfies InboxMeta,
       payload,
+      recipients: to,
     };
   }
 
@@ -149,6 +151,16 @@ async function settleAll(
   } catch (error) {
     for (const { reject } of publications) reject(error);
   }
+}
+
+/** Those whose recipients were all found out; the callers of the others are told why not. */
+function withKnownRecipients(publications: readonly Publication[], unknown: ReadonlyMap<string, unknown>) {
+  if (unknown.size === 0) return publications;
+  return publications.filter(({ recipients, reject }) => {
+    const lost = recipients.find((userId) => unknown.has(userId));
+    if (lost !== undefined) reject(unknown.get(lost));
+    return lost === undefined;
+  });
 }
 
 /** What each instance gets, in the order of publishing. */

@@ -106,9 +106,7 @@ export class AddressCounts {
     try {
       this.#learn(due, (await this.#options.shared?.add(sent, this.#options.windowMs)) ?? []);
     } catch (error) {
-      due.forEach(([, count], i) => {
-        count.unsettled += sent[i]?.count ?? 0;
-      });
+      // Not given back: what was counted before its answer was lost would count again with every try, and shut innocent people out.
       this.#pausedUntil = this.#options.now() + PAUSE_MS;
       this.#options.onAway(error);
     } finally {

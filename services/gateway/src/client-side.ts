@@ -59,7 +59,11 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
     isDraining: () => draining,
     isOverloaded: () => lag.overloaded(),
     onRefused: (reason) => counters().refused.inc({ reason }),
-    onSlow: (connection) => endAll(socketsOf(io, connection), (socket) => endSession(socket, 'SLOW_CONSUMER', 1)),
+    onSlow: (connection) => {
+      const sockets = socketsOf(io, connection);
+      endAll(sockets, (socket) => endSession(socket, 'SLOW_CONSUMER', 1));
+      if (sockets.length === 0) rules.carriers.terminate(connection);
+    },
   });
   const endSession = createEndSession(rules.carriers, (code) => counters().sessionsEnded.inc({ code }));
   const expiry = createSessionExpiry(io, endSession, { clock, toleranceMs: config.JWT_CLOCK_TOLERANCE * 1_000 });
@@ -77,7 +81,8 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
     createHandshake({
       verifier,
       revocations: bus.revocations,
-      onAuthenticated: (socket) => rules.guard.pass(socket.conn),
+      onAuthenticated: (socket) => rules.guard.wait(socket.conn),
+      onEntered: (socket) => rules.guard.pass(socket.conn),
       forgetRequest: (connection) => rules.carriers.forgetRequest(connection),
       enter: (identity) => enter(identity, { limits: rules.limits, userSockets, presence: busSide.presence }),
       newSession: sessions.create,

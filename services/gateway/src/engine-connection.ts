@@ -54,7 +54,7 @@ export class Carriers {
     if (request.headers.upgrade) this.#upgradeResponses.set(request, response);
     const carrier = this.#carriers.get(request._query?.sid ?? '');
     if (!carrier) return;
-    if (request.headers.upgrade) carrier.upgrade = request;
+    if (request.headers.upgrade) noteUpgrade(carrier, request);
     else if (request.method === 'GET') noteResponse(carrier, response);
   }
 
@@ -115,13 +115,21 @@ export class Carriers {
   /** Ends the connection and the TCP connection that it came by, at once: of somebody who takes no part in closing. */
   destroy(connection: EngineConnection): void {
     const tcp = this.#carriers.get(sidOf(connection))?.tcp;
+    const websocket = this.websocketOf(connection);
     connection.close(true);
     tcp?.destroy();
+    websocket?.terminate();
   }
 
   #responsesOf(connection: EngineConnection): Iterable<ServerResponse> {
     return this.#carriers.get(sidOf(connection))?.responses ?? [];
   }
+}
+
+/** Engine.IO takes one upgrade at a time, and none once there is a WebSocket: it closes those that come beside it. */
+function noteUpgrade(carrier: Carrier, request: EngineRequest): void {
+  const taken = carrier.websocket !== undefined || carrier.upgrade?.socket.destroyed === false;
+  if (!taken) carrier.upgrade = request;
 }
 
 function noteResponse(carrier: Carrier, response: ServerResponse): void {

@@ -7,8 +7,10 @@ import type { GatewaySocket, Session } from './session.ts';
 export interface HandshakeOptions {
   verifier: TokenVerifier;
   revocations: Pick<RevocationList, 'isRevoked'>;
-  /** The token is good: the connection is no stranger any more. */
+  /** The token is good. */
   onAuthenticated(socket: GatewaySocket): void;
+  /** The user is counted in: the connection is no stranger any more. */
+  onEntered(socket: GatewaySocket): void;
   /** The request that opened the connection is not needed any more. */
   forgetRequest(connection: EngineConnection): void;
   /** Counts the user in and registers them with the directory. @returns undoes it. @throws ChatError TOO_MANY_CONNECTIONS, UNAVAILABLE */
@@ -30,6 +32,7 @@ export function createHandshake(options: HandshakeOptions) {
     socket.data = options.newSession(socket, identity, token);
     forgetHandshake(socket, options.forgetRequest);
     await hold(socket, () => options.enter(identity));
+    options.onEntered(socket);
   };
 
   return (socket: GatewaySocket, next: (error?: Error) => void): void => {
@@ -53,7 +56,13 @@ async function hold(socket: GatewaySocket, enter: () => Promise<() => void>): Pr
     socket.conn.off('close', end);
     end();
   });
-  leave = await enter();
+  try {
+    leave = await enter();
+  } catch (error) {
+    // Whoever is refused may try again and again on one connection: nothing of it is kept.
+    socket.conn.off('close', end);
+    throw error;
+  }
   if (ended || socket.conn.readyState !== 'open') leave();
 }
 

@@ -6,10 +6,13 @@ const MAX_AGE_MS = 2_000;
 const MAX_BYTES = 256 * 1_024;
 /** Packets until then. Source: one CONNECT; some more for clients that try again. */
 const MAX_PACKETS = 20;
+/** Milliseconds that it may stay with a valid token until its user is counted in. Source: Socket.IO's own connectTimeout here; Redis may stall that long. */
+const MAX_ENTERING_MS = 10_000;
 const SWEEP_MS = 100;
 
 interface Pending {
   since: number;
+  maxAgeMs: number;
   bytesAtStart: number;
   packets: number;
   count: () => void;
@@ -18,7 +21,9 @@ interface Pending {
 export interface PreAuthGuard {
   /** From now on the connection has to authenticate. */
   watch(connection: EngineConnection): void;
-  /** It has: the guard lets it alone. */
+  /** Its token is good, and its user is being counted in: it has more time, from its beginning on, and the other bounds hold. */
+  wait(connection: EngineConnection): void;
+  /** It has a socket: the guard lets it alone. */
   pass(connection: EngineConnection): void;
   /** It is closed. */
   closed(connection: EngineConnection): void;
@@ -53,7 +58,7 @@ export function createPreAuthGuard(
   const sweep = setInterval(() => {
     for (const [connection, state] of pending) {
       const bytes = carriers.bytesRead(connection) - state.bytesAtStart;
-      if (now() - state.since > MAX_AGE_MS || bytes > MAX_BYTES) cut(connection);
+      if (now() - state.since > state.maxAgeMs || bytes > MAX_BYTES) cut(connection);
     }
   }, SWEEP_MS);
   sweep.unref();
@@ -63,6 +68,7 @@ export function createPreAuthGuard(
       if (pending.has(connection) || connection.readyState !== 'open') return;
       const state: Pending = {
         since: now(),
+        maxAgeMs: MAX_AGE_MS,
         bytesAtStart: carriers.bytesRead(connection),
         packets: 0,
         count: () => {
@@ -72,6 +78,10 @@ export function createPreAuthGuard(
       };
       pending.set(connection, state);
       connection.on('packet', state.count);
+    },
+    wait(connection) {
+      const state = pending.get(connection);
+      if (state) state.maxAgeMs = MAX_ENTERING_MS;
     },
     pass,
     closed(connection) {

@@ -33,7 +33,7 @@ export interface SendBatchesOptions {
 const UNDER_WAY = 1;
 /** Milliseconds that a send waits for them. Source: a fifth of what a send may take at p99. */
 const PATIENCE_MS = 20;
-/** Characters of token and body above which a send goes alone, so that 32 of them stay below the limit of a body. */
+/** Bytes of token and body above which a send goes alone, so that 32 of them, with what is around them, stay below the limit of a body. */
 const SMALL = 4_096;
 /** Milliseconds without batches after an api refused one as such: it is of an older version, or takes only smaller bodies. */
 const PAUSE_MS = 10_000;
@@ -74,7 +74,7 @@ export function createSendBatches(options: SendBatchesOptions): (send: Send) => 
 
   const gathered = gather({ size: limits.sendsAtOnce, atOnce: UNDER_WAY, patienceMs: PATIENCE_MS, run: sendAll });
   return (send) => {
-    const small = send.token.length + send.body.length <= SMALL;
+    const small = send.token.length + Buffer.byteLength(send.body) <= SMALL;
     return small && !send.slow && now() >= pausedUntil ? gathered(send) : sendAlone(send);
   };
 }

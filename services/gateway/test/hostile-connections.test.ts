@@ -11,7 +11,7 @@ import {
 } from '@confab/testkit/attacks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { emit, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
+import { connected, emit, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
 
 let test: TestGateway;
 afterEach(() => test.close());
@@ -62,6 +62,21 @@ describe('before authentication', () => {
       const answer = await fetch(`${test.url}/socket.io/?EIO=4&transport=polling`, { headers });
       expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     }
+  });
+
+  it('cuts a connection whose user has too many sockets, however often it tries, within the time to be counted in', async () => {
+    test = await startGateway({ config: { MAX_SOCKETS_PER_USER: 1 } });
+    await connected(test.client(tokenOf('u1')));
+    const raw = new WebSocket(`ws://127.0.0.1:${test.gateway.port}/socket.io/?EIO=4&transport=websocket`);
+    await once(raw, 'open');
+    const connect = () =>
+      raw.readyState === WebSocket.OPEN && raw.send(`40${JSON.stringify({ token: tokenOf('u1') })}`);
+    const tries = setInterval(connect, 900);
+    connect();
+    const startedAt = performance.now();
+    await untilClosed(raw);
+    clearInterval(tries);
+    expect(performance.now() - startedAt).toBeLessThan(11_000);
   });
 
   it('cuts a client whose socket said goodbye and that stays', async () => {
