@@ -28,6 +28,8 @@ function compare(at: string, was: Node, is: Node, direction: Direction): string[
   if (kindOf(was) !== kindOf(is)) return [`${at}: was ${kindOf(was)}, is ${kindOf(is)}`];
   return [
     ...compareProperties(at, was, is, direction),
+    ...compareRecords(at, was, is, direction),
+    ...compareOthers(at, was, is, direction),
     ...(was.items && is.items ? compare(`${at}[]`, was.items, is.items, direction) : []),
   ];
 }
@@ -66,6 +68,23 @@ function compareProperties(at: string, was: Node, is: Node, direction: Direction
           .filter((name) => !isRequired.includes(name) && name in after)
           .map((name) => `${at}.${name}: may now be absent`);
   return [...changes, ...broken];
+}
+
+/** Values under keys of a pattern. Whether another pattern is wider cannot be told, so it counts as another one. */
+function compareRecords(at: string, was: Node, is: Node, direction: Direction): string[] {
+  return Object.entries(was.patternProperties ?? {}).flatMap(([keys, node]) => {
+    const now = is.patternProperties?.[keys];
+    return now ? compare(`${at}{${keys}}`, node, now, direction) : [`${at}{${keys}}: removed`];
+  });
+}
+
+/** Fields without a name of their own. */
+function compareOthers(at: string, was: Node, is: Node, direction: Direction): string[] {
+  const [before, after] = [was.additionalProperties ?? true, is.additionalProperties ?? true];
+  if (typeof before === 'object' && typeof after === 'object') return compare(`${at}{}`, before, after, direction);
+  return direction === 'accepted' && before !== false && after === false
+    ? [`${at}: no longer accepts other fields`]
+    : [];
 }
 
 /** The type as text; literals and enumerations with their values. */

@@ -41,6 +41,17 @@ describe('what breaks', () => {
     ]);
   });
 
+  it.each(['given', 'accepted'] as const)(
+    'values of a record that have another type, or other keys (%s)',
+    (direction) => {
+      const record = (keys: string, values: object) => ({ type: 'object', patternProperties: { [keys]: values } });
+      const was = record('^.*$', { type: 'integer' });
+      expect(changes(direction, was, record('^.*$', text))).toEqual(['it{^.*$}: was integer, is string']);
+      expect(changes(direction, was, record('^[0-9]+$', { type: 'integer' }))).toEqual(['it{^.*$}: removed']);
+      expect(changes(direction, was, was)).toEqual([]);
+    },
+  );
+
   it('a contract that is gone: an event, a route, an error code', () => {
     expect(breakingChanges({ 'error GONE': { direction: 'given', schema: {} } }, {})).toEqual(['error GONE: removed']);
   });
@@ -48,6 +59,9 @@ describe('what breaks', () => {
   it('what we accept: a new required field, a value that is refused now', () => {
     expect(changes('accepted', object({ a: text }), object({ a: text, b: text }))).toEqual(['it.b: is now required']);
     expect(changes('accepted', { anyOf: [text, { type: 'null' }] }, text)).toEqual(['it: no longer accepts null']);
+    const strict = { ...object({ a: text }), additionalProperties: false };
+    expect(changes('accepted', object({ a: text }), strict)).toEqual(['it: no longer accepts other fields']);
+    expect(changes('accepted', strict, object({ a: text }))).toEqual([]);
   });
 
   it('what we give: a field that may be absent now, a value that nobody knows', () => {
