@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 
-export type SendWay = 'rest' | 'socket' | 'sdk';
+/** `both`: over REST and a socket at once. */
+export type SendWay = 'rest' | 'socket' | 'both' | 'sdk';
 
 /** One message that a client wanted to send, and what it was told about it. */
 export interface Attempt {

@@ -5,7 +5,7 @@ import { SdkDevice } from './clients/sdk-client.ts';
 import { StockClient } from './clients/stock-client.ts';
 import { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
-import { call, codeOf, insist } from './rest.ts';
+import { type Caller, call, codeOf, insist } from './rest.ts';
 import type { Rig } from './rig.ts';
 import { StatusWatch } from './status-watch.ts';
 
@@ -90,7 +90,28 @@ export class Load {
   async sendByRest(userId: string, conversationId: string, text: string, base?: string): Promise<string | undefined> {
     const clientMessageId = this.#newId(userId);
     this.ledger.begin({ clientMessageId, conversationId, senderId: userId, way: 'rest' });
-    const caller = this.#rig.caller(userId, base);
+    return this.#repeatByRest(this.#rig.caller(userId, base), conversationId, text, clientMessageId);
+  }
+
+  /** Sends over a socket with one client id until it is acknowledged. @returns the id of the message, if it was */
+  async sendBySocket(device: StockClient, conversationId: string, text: string): Promise<string | undefined> {
+    const clientMessageId = this.#newId(device.userId);
+    this.ledger.begin({ clientMessageId, conversationId, senderId: device.userId, way: 'socket' });
+    return this.#repeatBySocket(device, conversationId, text, clientMessageId);
+  }
+
+  /** One client id over REST and over a socket at once; two messages of it would be a contradiction in the ledger. */
+  async sendByBoth(device: StockClient, conversationId: string, text: string): Promise<void> {
+    const { userId } = device;
+    const clientMessageId = this.#newId(userId);
+    this.ledger.begin({ clientMessageId, conversationId, senderId: userId, way: 'both' });
+    await Promise.all([
+      this.#repeatByRest(this.#rig.caller(userId), conversationId, text, clientMessageId),
+      this.#repeatBySocket(device, conversationId, text, clientMessageId),
+    ]);
+  }
+
+  #repeatByRest(caller: Caller, conversationId: string, text: string, clientMessageId: string) {
     return this.#untilAcknowledged(clientMessageId, async () => {
       const body = { conversationId, text, messageType: 'text', clientMessageId };
       const reply = await call(caller, 'POST', '/api/chat/message', body);
@@ -128,15 +149,13 @@ export class Load {
     const dice = this.#random.next();
     if (dice < 0.1) await this.#read(device, conversationId);
     else if (device instanceof SdkDevice) device.send(conversationId, text);
-    else if (device instanceof StockClient && dice < 0.6) await this.#sendBySocket(device, conversationId, text);
+    else if (device instanceof StockClient && dice < 0.6) await this.sendBySocket(device, conversationId, text);
     else await this.sendByRest(device.userId, conversationId, text);
     if (dice > 0.98) await this.#deleteOne(device.userId);
   }
 
-  async #sendBySocket(device: StockClient, conversationId: string, text: string): Promise<void> {
-    const clientMessageId = this.#newId(device.userId);
-    this.ledger.begin({ clientMessageId, conversationId, senderId: device.userId, way: 'socket' });
-    await this.#untilAcknowledged(clientMessageId, async () => {
+  #repeatBySocket(device: StockClient, conversationId: string, text: string, clientMessageId: string) {
+    return this.#untilAcknowledged(clientMessageId, async () => {
       const startedAt = performance.now();
       const ack = await askSocket(device, 'send:message', {
         conversationId,
@@ -212,10 +231,18 @@ export class Load {
 /** Milliseconds that a client waits for an ack. */
 const ACK_MS = 10_000;
 
+export interface WireMessage {
+  _id: string;
+  seq: number;
+  text: string | null;
+  createdAt: string;
+  clientMessageId: string;
+}
+
 interface SocketAnswer {
   success: boolean;
   code: string;
-  data?: { messageId: string; seq: number };
+  data?: { messageId: string; seq: number; message: WireMessage };
   error?: { code?: string; retryAfter?: number };
 }
 

@@ -1,7 +1,7 @@
 import { readHistory } from '../checks/history.ts';
 import { StockClient } from '../clients/stock-client.ts';
 import { duration, worst } from '../figures.ts';
-import { askSocket } from '../load.ts';
+import { askSocket, type WireMessage } from '../load.ts';
 import { call } from '../rest.ts';
 import type { FaultRow, Trial } from '../row.ts';
 
@@ -10,14 +10,6 @@ const AT_ONCE = 50;
 /** What must be the same in every reply. The status is what it is at the moment, and may have moved on between two replies. */
 interface Told {
   messageId: string;
-  seq: number;
-  text: string | null;
-  createdAt: string;
-  clientMessageId: string;
-}
-
-interface WireMessage {
-  _id: string;
   seq: number;
   text: string | null;
   createdAt: string;
@@ -69,7 +61,7 @@ async function sendFifty({ rig, load }: Trial, device: StockClient, conversation
     Array.from({ length: AT_ONCE }, async (_, i): Promise<Told | string> => {
       if (i >= 40) {
         const ack = await askSocket(device, 'send:message', body);
-        return ack.data ? told((ack.data as unknown as { message: WireMessage }).message) : ack.code;
+        return ack.data ? told(ack.data.message) : ack.code;
       }
       const reply = await call(rig.caller(userId, rig.system.api[i % 2]?.url), 'POST', '/api/chat/message', body);
       return reply.code === '' ? told(reply.body.data) : reply.code;
