@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { STREAM_VERSION } from '@confab/contracts';
+import { INBOX_PACK_VERSION, STREAM_VERSION } from '@confab/contracts';
 import { eventually } from '@confab/testkit';
 import type { StockClient } from '../clients/stock-client.ts';
 import { duration, percentile } from '../figures.ts';
@@ -150,10 +150,13 @@ async function backlog({ redisClient }: Rig): Promise<number> {
   return waiting;
 }
 
+/** Above all that this build writes into inboxes: its packs have a version of their own. */
+const NEXT_INBOX_VERSION = Math.max(STREAM_VERSION, INBOX_PACK_VERSION) + 1;
+
 export const mixedVersions: FaultRow = {
   id: 29,
   name: 'mixed versions',
-  injection: `entries of version ${STREAM_VERSION + 1} that name ${STREAM_VERSION} as their oldest reader, with fields and types unknown here; entries as bare as the oldest version wrote them; into receipts and inboxes`,
+  injection: `entries of the next version (receipts ${STREAM_VERSION + 1}, inboxes ${NEXT_INBOX_VERSION}) that name ${STREAM_VERSION} as their oldest reader, with fields and types unknown here; entries as bare as the oldest version wrote them; into receipts and inboxes`,
   bar: '0 dead-lettered that an older reader could read',
   times: { full: 100, short: 20 },
   async run(trial) {
@@ -214,7 +217,8 @@ async function newEventReaches({ rig, load }: Trial): Promise<string[]> {
   device.socket.on('reaction:added', () => {
     got = true;
   });
-  const meta = { v: STREAM_VERSION + 1, min: STREAM_VERSION, id: randomUUID(), at: Date.now(), traceId: 'versions' };
+  const envelope = { id: randomUUID(), at: Date.now(), traceId: 'versions' };
+  const meta = { ...envelope, v: NEXT_INBOX_VERSION, min: STREAM_VERSION };
   for (const key of await rig.redisClient.keys('confab:inbox:*')) {
     const fields = [
       'm',
