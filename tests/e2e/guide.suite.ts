@@ -1,8 +1,13 @@
+import { eventually } from '@confab/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Person } from './person.ts';
 import type { System } from './system.ts';
 
 let count = 0;
+
+/** Users with a socket on a gateway, as it says itself. */
+const usersOf = async (gateway: string): Promise<number> =>
+  Number(/^confab_gateway_users\{.*\} (\d+)$/m.exec(await (await fetch(`${gateway}/metrics`)).text())?.[1]);
 
 /** The whole guide, played from outside against a running system. The same for the split system and for standalone. */
 export function describeGuide(name: string, start: () => Promise<System>): void {
@@ -220,6 +225,27 @@ export function describeGuide(name: string, start: () => Promise<System>): void 
         expect(offline.lastSeen).toBeGreaterThan(Date.now() - 60_000);
         expect(b.all('user:online').filter((e) => e.userId === alice.id)).toHaveLength(1);
         expect(b.all('user:offline')).toHaveLength(1);
+      });
+
+      test('whose last socket goes and comes back elsewhere within the grace was never offline to contacts', async () => {
+        const [alice, bob, carol] = [someone('Alice'), someone('Bob'), someone('Carol')];
+        await Promise.all([alice.converse(bob), carol.converse(bob)]);
+        const b = await bob.connect({ url: system.gateways[1] });
+        const first = await alice.connect({ url: system.gateways[0] });
+        const witness = await carol.connect({ url: system.gateways[0] });
+        for (const { id } of [alice, carol]) await b.event('user:online', (e) => e.userId === id);
+        const users = await usersOf(system.gateways[0]);
+        first.socket.close();
+        witness.socket.close();
+        // the gateway has seen both go, else the new socket would not be the only one
+        await eventually(async () => expect(await usersOf(system.gateways[0])).toBe(users - 2));
+        await alice.connect({ url: system.gateways[1] });
+        // Carol left after Alice and stays away: once she counts as offline, Alice's grace is over too
+        await b.event('user:offline', (e) => e.userId === carol.id);
+        await carol.connect({ url: system.gateways[0] });
+        await eventually(() => expect(b.all('user:online').filter((e) => e.userId === carol.id)).toHaveLength(2));
+        expect(b.all('user:offline').map((e) => e.userId)).toEqual([carol.id]);
+        expect(b.all('user:online').filter((e) => e.userId === alice.id)).toHaveLength(1);
       });
 
       test('join and leave are answered; a stranger may not join and learns nothing', async () => {
