@@ -40,6 +40,11 @@ export function createReceiptProcessor(
   measures: { counters?: WorkerCounters | undefined; tracer?: Tracer | undefined } = {},
 ) {
   const { counters, tracer } = measures;
+  /** When the batch in hand last made a step; null without one. A try that fails is a step: outages end in errors, hangs do not. */
+  let steppedAt: number | null = null;
+  const step = () => {
+    steppedAt = performance.now();
+  };
   /** @param retried a first try failed half-way: what moved then does not move again, and must be told all the same */
   const applyAll = async (entries: readonly Readable[], retried: boolean): Promise<void> => {
     const again = (entry: Readable) => retried || entry.deliveries > 1;
@@ -48,15 +53,16 @@ export function createReceiptProcessor(
       const of = <T extends ReceiptEvent['type']>(type: T) =>
         events.filter((event): event is Extract<ReceiptEvent, { type: T }> => event.type === type);
       await applyDelivered(ctx, of('delivered'), redelivered);
+      step();
       await inLanes(
         of('read'),
         ({ conversationId }) => conversationId,
-        (event) => applyRead(ctx, event, redelivered),
+        (event) => applyRead(ctx, event, redelivered).then(step),
       );
       await inLanes(
         of('presence'),
         ({ userId }) => userId,
-        (event) => applyPresence(ctx, event, redelivered),
+        (event) => applyPresence(ctx, event, redelivered).then(step),
       );
     }
   };
@@ -109,13 +115,20 @@ export function createReceiptProcessor(
   return {
     /** Runs until the consumer ends. */
     async run(): Promise<void> {
-      for await (const batch of consumer.batches()) await untilDone((retried) => process(batch, retried));
+      for await (const batch of consumer.batches()) {
+        await untilDone((retried) => process(batch, retried));
+        steppedAt = null;
+      }
     },
+
+    /** Milliseconds for which the batch in hand has made no step; 0 without one. */
+    stuckMs: () => (steppedAt === null ? 0 : performance.now() - steppedAt),
   };
 
   /** While a store is away, the batch waits here: no other worker could do better, and nothing is lost. */
   async function untilDone(work: (retried: boolean) => Promise<void>): Promise<void> {
     for (let failures = 0; !stopping.aborted; failures++) {
+      step();
       try {
         return await work(failures > 0);
       } catch (error) {

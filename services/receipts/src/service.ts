@@ -23,6 +23,11 @@ import { createWorkerMetrics } from './worker-metrics.ts';
 /** Connections to MongoDB. Source: five tasks and the batches of four partitions, doubled. */
 const POOL_SIZE = 20;
 
+/** An error that nobody catches ends the process with exit 1, and what restarts it starts a new one: it takes the batch up again. */
+const endProcess = (stuckMs: number) => {
+  throw new Error(`a batch of receipts has made no step for ${Math.round(stuckMs / 1_000)} s`);
+};
+
 /**
  * Starts the worker as a process of its own.
  * @throws ConfigError, or what kept a store or the port from being reached
@@ -67,6 +72,7 @@ export async function startReceiptsService(env: Environment) {
     health,
     counters,
     tracer,
+    onStuck: endProcess,
   });
   shutdown.add({ name: 'worker', phase: 'drain', deadlineMs: 15_000, run: () => worker.close() });
   const operations = createOperations({ health, metrics });

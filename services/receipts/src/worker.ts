@@ -19,6 +19,7 @@ import type { Health, Logger, Tracer } from '@confab/service-kit';
 import { mediaWork } from './media-work.ts';
 import { type PeriodicTask, startPeriodicTask } from './periodic-task.ts';
 import { createReceiptProcessor, type WorkerContext } from './receipt-processor.ts';
+import { startWatchdog } from './watchdog.ts';
 import type { WorkerCounters } from './worker-metrics.ts';
 
 /** The bus as the worker uses it. */
@@ -40,6 +41,16 @@ export interface ReceiptsDependencies {
   counters?: WorkerCounters;
   /** Traces are off if absent. */
   tracer?: Tracer | undefined;
+  /** Called once when a batch hangs, which nothing but a new process cures. Nobody is told if absent. */
+  onStuck?: (stuckMs: number) => void;
+  patience?: Partial<Patience>;
+}
+
+export interface Patience {
+  /** Without progress for this long (milliseconds) the worker is not ready. */
+  notReadyMs: number;
+  /** A batch without a step for this long (milliseconds) hangs. */
+  stuckMs: number;
 }
 
 export interface ReceiptsWorker {
@@ -50,8 +61,11 @@ export interface ReceiptsWorker {
 /** How far back the hole filler looks after a start, in milliseconds: longer than any outage of all workers should be. */
 const LOOK_BACK_MS = 7 * 24 * 3_600_000;
 
-/** Without progress for this long (milliseconds) the worker is not ready. Source: twice the longest pause of any of its loops. */
-const STALLED_MS = 15_000;
+/**
+ * Source: twice the longest pause of any of its loops; and a hundred times the longest that one step of a batch should take, since a worker
+ * that is only slow must not be ended in the middle of its work again and again.
+ */
+const PATIENCE: Patience = { notReadyMs: 15_000, stuckMs: 300_000 };
 
 /** Milliseconds between runs. The relay's is a fraction of the 2 s that a message may wait; the reaper's of the lease. */
 const EVERY = { relay: 250, offline: 300, reap: 500, holes: 2_000, changes: 2_000 } as const;
@@ -61,7 +75,10 @@ export function startReceiptsWorker(options: ReceiptsDependencies): ReceiptsWork
   const { bus, logger, health, counters, tracer } = options;
   const ctx = contextOf(options);
   const stopping = new AbortController();
-  const reading = createReceiptProcessor(ctx, bus.consumer, stopping.signal, { counters, tracer }).run();
+  const processor = createReceiptProcessor(ctx, bus.consumer, stopping.signal, { counters, tracer });
+  const reading = processor.run();
+  const { notReadyMs, stuckMs: limitMs } = { ...PATIENCE, ...options.patience };
+  const progress = (idleMs: number) => ({ ok: idleMs < notReadyMs, detail: `progress ${Math.round(idleMs)} ms ago` });
   const holes = createHoleFiller(ctx, new Date(ctx.clock.now() - LOOK_BACK_MS));
   const work: Record<keyof typeof EVERY, () => Promise<unknown>> = {
     // The work first, in a statement of its own: `counters?.x.inc(await work())` does nothing at all where nothing is counted.
@@ -97,7 +114,11 @@ export function startReceiptsWorker(options: ReceiptsDependencies): ReceiptsWork
     tasks.push(startPeriodicTask({ name, run, everyMs, log: logger, onFailure }));
   }
   health.add({ name: 'receipts log', check: () => progress(bus.consumer.idleMs()) });
-  return { close: () => close(bus.consumer, reading, tasks, stopping) };
+  // The log is read on behind a batch that hangs, as long as little comes.
+  health.add({ name: 'batch of receipts', check: () => progress(processor.stuckMs()) });
+  const { onStuck = () => {} } = options;
+  const stopWatching = startWatchdog({ stuckMs: processor.stuckMs, limitMs, onStuck });
+  return { close: () => close(bus.consumer, reading, tasks, stopping).finally(stopWatching) };
 }
 
 function contextOf({ store, bus, media, logger }: ReceiptsDependencies): WorkerContext {
@@ -113,8 +134,6 @@ function contextOf({ store, bus, media, logger }: ReceiptsDependencies): WorkerC
     contacts: createContactBook(users),
   };
 }
-
-const progress = (idleMs: number) => ({ ok: idleMs < STALLED_MS, detail: `progress ${Math.round(idleMs)} ms ago` });
 
 async function close(
   consumer: ReceiptConsumer,

@@ -1,7 +1,7 @@
 import { ChatError, type ReceiptEvent, STREAM_VERSION } from '@confab/contracts';
 import { createMemoryBus, type MemoryBus } from '@confab/memory';
 import { connectMongo, type MongoStore } from '@confab/mongo';
-import { createHealth, createLogger } from '@confab/service-kit';
+import { createHealth, createLogger, type Health } from '@confab/service-kit';
 import { eventually, testMongo } from '@confab/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ReceiptsWorker, startReceiptsWorker } from '../src/index.ts';
@@ -11,6 +11,7 @@ import { type ReceiptsWorker, startReceiptsWorker } from '../src/index.ts';
 let store: MongoStore;
 let bus: MemoryBus;
 let worker: ReceiptsWorker | undefined;
+let health: Health;
 let inbox: ReturnType<ReturnType<MemoryBus['gateway']>['openInbox']>;
 let gateway: ReturnType<MemoryBus['gateway']>;
 const told: { event: string; payload: Record<string, unknown> }[] = [];
@@ -49,14 +50,20 @@ function failing<A extends unknown[], R>(times: number, call: (...args: A) => Pr
   };
 }
 
-function startWorker(overrides: { store?: Partial<MongoStore>; publish?: Publish }) {
+type Overrides = Pick<Parameters<typeof startReceiptsWorker>[0], 'onStuck' | 'patience'>;
+
+function startWorker(overrides: Overrides & { store?: Partial<MongoStore>; publish?: Publish }) {
+  const { onStuck, patience } = overrides;
+  health = createHealth();
   const workerBus = bus.worker();
   const publisher = overrides.publish ? { publish: overrides.publish } : workerBus.publisher;
   worker = startReceiptsWorker({
     store: { ...store, ...overrides.store },
     bus: { ...workerBus, publisher, registry: workerBus.presence },
     logger,
-    health: createHealth(),
+    health,
+    ...(onStuck && { onStuck }),
+    ...(patience && { patience }),
   });
 }
 
@@ -144,3 +151,53 @@ test.each(['setLastSeen', 'contactsOf', 'publish'] as const)(
     expect(bob?.lastSeen).toBeGreaterThan(0);
   },
 );
+
+test('a batch that hangs makes the worker not ready, then stuck; and ready again once it goes on', async () => {
+  await conversation();
+  await gateway.lease.register('alice');
+  await gateway.lease.register('bob');
+  const hang = Promise.withResolvers<void>();
+  const stuck: number[] = [];
+  startWorker({
+    publish: async (event, recipients) => {
+      await hang.promise;
+      return publish(event, recipients);
+    },
+    patience: { notReadyMs: 1_000, stuckMs: 2_000 },
+    onStuck: (ms) => stuck.push(ms),
+  });
+  try {
+    await eventually(async () => expect((await health.ready()).ok).toBe(true));
+    await bus.api.receipts.append([{ ...envelope(), type: 'presence', userId: 'bob', state: 'connected' }]);
+    await eventually(async () => expect((await health.ready()).checks['batch of receipts']?.ok).toBe(false), 5_000);
+    expect((await health.ready()).ok).toBe(false);
+    expect(stuck).toEqual([]);
+    await eventually(() => expect(stuck).toHaveLength(1), 5_000);
+    expect(stuck[0]).toBeGreaterThanOrEqual(2_000);
+  } finally {
+    hang.resolve();
+  }
+  await eventually(async () => expect(await health.ready()).toMatchObject({ ok: true }), 5_000);
+  expect(payloadsOf('user:online')).toContainEqual({ userId: 'bob' });
+  expect(stuck).toHaveLength(1);
+});
+
+test('a store that is away is an outage and no hang: the worker is not given up', async () => {
+  await conversation();
+  await gateway.lease.register('alice');
+  await gateway.lease.register('bob');
+  const stuck: number[] = [];
+  const awayUntil = Date.now() + 3_000;
+  startWorker({
+    publish: async (event, recipients) => {
+      if (Date.now() < awayUntil) throw away();
+      return publish(event, recipients);
+    },
+    patience: { stuckMs: 1_000 },
+    onStuck: (ms) => stuck.push(ms),
+  });
+  await bus.api.receipts.append([{ ...envelope(), type: 'presence', userId: 'bob', state: 'connected' }]);
+  await eventually(() => expect(payloadsOf('user:online')).toContainEqual({ userId: 'bob' }), 10_000);
+  expect(Date.now()).toBeGreaterThanOrEqual(awayUntil);
+  expect(stuck).toEqual([]);
+});
