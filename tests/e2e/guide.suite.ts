@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '@confab/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Person } from './person.ts';
@@ -239,6 +240,8 @@ export function describeGuide(name: string, start: () => Promise<System>): void 
         witness.socket.close();
         // the gateway has seen both go, else the new socket would not be the only one
         await eventually(async () => expect(await usersOf(system.gateways[0])).toBe(users - 2));
+        // this absence is what is under test: long enough to be told where there is no grace, and a third of the grace
+        await sleep(1_000);
         await alice.connect({ url: system.gateways[1] });
         // Carol left after Alice and stays away: once she counts as offline, Alice's grace is over too
         await b.event('user:offline', (e) => e.userId === carol.id);
