@@ -1,14 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, mintToken, startRedis, type TestRedisServer, testMongo } from '@confab/testkit';
+import { eventually, freePort, mintToken, startRedis, type TestRedisServer, testMongo } from '@confab/testkit';
+import { Redis } from 'ioredis';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentSecurityPolicy } from '../../services/web/content-security-policy.ts';
 import type { BuiltImage } from './build-image.ts';
-import { metricNamesOf, namesInAlerts, namesInDashboard } from './metric-names.ts';
+import { metricNamesOf, namesInAdapter, namesInAlerts, namesInDashboard } from './metric-names.ts';
 import { type RunningNginx, startNginx } from './nginx.ts';
-import { imageFolder, imageOf, type StartedImage, startImage } from './started-images.ts';
+import { imageFolder, imageOf, runInImage, type StartedImage, startImage } from './started-images.ts';
 import { root } from './tools.ts';
 
 const JWT_SECRET = 'the-secret-of-the-deployment-tests-0123456789';
@@ -297,12 +298,31 @@ describe('standalone', () => {
   });
 });
 
+describe('dead letters', () => {
+  it('are listed and dropped in the image of the worker, as the runbook says', async () => {
+    const worker = services.receipts?.[0];
+    if (!worker) throw new Error('no worker');
+    const run = (...args: string[]) =>
+      runInImage(worker.image, worker.env, ['node', 'dist/dead-letters/main.js', ...args]);
+    expect(readFileSync(join(root, 'docs/runbooks.md'), 'utf8')).toContain('`node dist/dead-letters/main.js list`');
+    expect(await run('list')).toEqual({ code: 0, output: '0 dead letters\n' });
+    const bus = new Redis(redis.url);
+    await bus.xadd('confab:receipts:{r0}', '*', 'nonsense', 'of no version');
+    await eventually(
+      async () => expect((await run('list')).output).toMatch(/^0:\d+-\d+ .*\n1 dead letters\n$/s),
+      20_000,
+    );
+    await bus.quit();
+    expect(await run('drop', '--all')).toEqual({ code: 0, output: '1 dropped\n' });
+  });
+});
+
 describe('metrics', () => {
-  it('every metric that the dashboard and the alerts name is exported by a running service', async () => {
+  it('every metric that the dashboard, the alerts and the autoscalers read is exported by a running service', async () => {
     const running = Object.values(services).flat();
     const texts = await Promise.all(running.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
     const exported = metricNamesOf(texts.join('\n'));
-    const named = [...namesInDashboard(), ...namesInAlerts()];
+    const named = [...namesInDashboard(), ...namesInAlerts(), ...namesInAdapter()];
     expect(named.length).toBeGreaterThan(30);
     expect(named.filter((name) => !exported.has(name))).toEqual([]);
   });

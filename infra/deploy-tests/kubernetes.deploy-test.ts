@@ -7,6 +7,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { Service } from 'kubernetes-models/v1';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { namesFromAdapter } from './metric-names.ts';
 import { type Manifest, removeRenderer, renderChart } from './rendered-chart.ts';
 import { root } from './tools.ts';
 
@@ -121,6 +122,8 @@ describe.each(variants)('the chart with %s', (_name, files) => {
     expect(metrics('api')).toEqual(['cpu', 'confab_api_send_duration_p99_seconds']);
     expect(metrics('gateway')).toEqual(['confab_gateway_sockets', 'confab_gateway_event_loop_lag_seconds']);
     expect(metrics('receipts')).toEqual(['confab_receipts_backlog_max']);
+    const ours = ['api', 'gateway', 'receipts'].flatMap(metrics).filter((name) => name !== 'cpu');
+    expect(ours.filter((name) => !namesFromAdapter().includes(name))).toEqual([]);
   });
 });
 

@@ -56,6 +56,25 @@ export function namesInDashboard(): string[] {
   return namesIn(panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)));
 }
 
+interface AdapterRule {
+  seriesQuery: string;
+  name?: { as: string };
+}
+
+function adapterRules(): AdapterRule[] {
+  const { rules } = parse(readFileSync(join(root, 'infra/k8s/prometheus-adapter-values.yaml'), 'utf8')) as {
+    rules: Record<string, AdapterRule[]>;
+  };
+  return Object.values(rules).flat();
+}
+
+/** The series that prometheus-adapter reads. */
+export const namesInAdapter = (): string[] => namesIn(adapterRules().map(({ seriesQuery }) => seriesQuery));
+
+/** The metrics that prometheus-adapter offers to autoscalers. */
+export const namesFromAdapter = (): string[] =>
+  adapterRules().flatMap(({ seriesQuery, name }) => name?.as ?? namesIn([seriesQuery]));
+
 /** Metric names of PromQL expressions: what is no function, no label and no keyword. */
 export function namesIn(expressions: string[]): string[] {
   const names = expressions.flatMap((expression) => {

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { eventually } from '@confab/testkit';
 import { type BuiltImage, buildImage } from './build-image.ts';
 
@@ -94,6 +95,19 @@ export async function startImage(image: BuiltImage, env: Record<string, string>)
       return exited;
     },
   };
+}
+
+/** Runs a command in the image as the image's user, as `docker exec` would. @returns its exit code, and what it wrote */
+export async function runInImage(
+  image: BuiltImage,
+  env: Record<string, string>,
+  [command = '', ...args]: string[],
+): Promise<{ code: number | null; output: string }> {
+  const cwd = join(image.folder, image.workdir);
+  const child = spawn(command, args, { cwd, env: environmentOf(image, env), ...image.user });
+  const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const [code, out, err] = await Promise.all([exited, text(child.stdout), text(child.stderr)]);
+  return { code, output: out + err };
 }
 
 /** Runs the image's health check as the image's user. @returns its exit code */

@@ -48,7 +48,6 @@ export function createGatewayMetrics(registry: Registry, readings: GatewayReadin
   gauge('lease_idle_seconds', 'Time since the lease was renewed', () => readings.leaseIdleMs() / 1_000);
   gauge('api_in_flight', 'Requests that wait for the api', readings.apiInFlight);
   gauge('receipts_waiting', 'Receipts that wait for the bus', readings.receiptsWaiting);
-  gauge('receipts_dropped', 'Receipts dropped since the start because too many waited', readings.receiptsDropped);
   gauge(
     'event_loop_lag_seconds',
     'Mean delay of the event loop in the last second',
@@ -61,6 +60,16 @@ export function createGatewayMetrics(registry: Registry, readings: GatewayReadin
     registers,
     async collect() {
       this.set(await readings.inboxDepth());
+    },
+  });
+
+  new Counter({
+    name: 'confab_gateway_receipts_dropped_total',
+    help: 'Receipts dropped because too many waited',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(readings.receiptsDropped());
     },
   });
 

@@ -183,6 +183,7 @@ it('answers health, readiness and metrics on the same port', async () => {
   const metrics = await (await fetch(`${test.url}/metrics`)).text();
   expect(metrics).toMatch(/confab_gateway_sockets\{service="gateway"\} [1-9]/);
   expect(metrics).toContain('confab_gateway_refused_connections_total{reason="origin"');
+  expect(metrics).toContain('# TYPE confab_gateway_receipts_dropped_total counter');
   expect((await fetch(`${test.url}/`)).status).toBe(404);
 });
 
