@@ -1,7 +1,13 @@
 import { connectCommands, RedisGatewayLease, RedisPresenceRegistry, RedisRateLimiter } from '@confab/redis';
-import { startRedisCluster, type TestRedisCluster } from '@confab/testkit';
-import { busContract, keptLog, presenceContract, rateLimiterContract } from '@confab/testkit/contracts';
-import { afterAll, beforeAll } from 'vitest';
+import { eventually, startRedisCluster, type TestRedisCluster } from '@confab/testkit';
+import {
+  busContract,
+  deliveredReceipt,
+  keptLog,
+  presenceContract,
+  rateLimiterContract,
+} from '@confab/testkit/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRedisApiBus, createRedisGatewayBus, createRedisWorkerBus } from './redis-bus.ts';
 
 let cluster: TestRedisCluster;
@@ -57,4 +63,24 @@ busContract('Redis Cluster', async () => {
       await connection.close();
     },
   };
+});
+
+test('Redis Cluster: processed receipts leave memory, in each partition on its node', async () => {
+  const shared = settings();
+  const connection = connectCommands(shared);
+  await connection.ready(10_000);
+  const worker = await createRedisWorkerBus({ ...shared, consumerName: 'w1', tidyEveryMs: 1 });
+  const lengths = () =>
+    connection.run((client) => Promise.all([0, 1, 2, 3].map((p) => client.xlen(connection.keys.receipts(p)))));
+  try {
+    await worker.receipts.append(Array.from({ length: 4_000 }, () => deliveredReceipt()));
+    expect(Math.min(...(await lengths()))).toBeGreaterThan(500);
+    void (async () => {
+      for await (const batch of worker.consumer.batches()) await worker.consumer.acknowledge(batch);
+    })();
+    await eventually(async () => expect(Math.max(...(await lengths()))).toBeLessThanOrEqual(200), 10_000);
+  } finally {
+    await worker.close();
+    await connection.close();
+  }
 });
