@@ -51,6 +51,15 @@ export interface NamedService {
   process: ServiceProcess;
 }
 
+export interface LogLine {
+  /** Unix time in milliseconds. */
+  time: number;
+  level: string;
+  msg: string;
+  /** Id of the stream entry that it is about. */
+  entry?: string;
+}
+
 /** The system under test with its stores, and the places where faults get in. */
 export interface Rig {
   system: SplitSystem;
@@ -66,7 +75,7 @@ export interface Rig {
   only(gateway: number): { release(): void };
   /** Until `release`, new connections find no gateway. */
   none(): { release(): void };
-  logLines(service: NamedService): { time: number; level: string; msg: string }[];
+  logLines(service: NamedService): LogLine[];
   close(): Promise<void>;
 }
 
@@ -152,7 +161,7 @@ function onlyGateways(system: SplitSystem, some: readonly ServiceProcess[]): { r
   return { release: () => void system.gateway.splice(0, system.gateway.length, ...all) };
 }
 
-function logLines(file: string): { time: number; level: string; msg: string }[] {
+function logLines(file: string): LogLine[] {
   return readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('{'))
