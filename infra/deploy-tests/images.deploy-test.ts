@@ -176,6 +176,11 @@ describe('the edge', () => {
   it('does not show what is for operators', async () => {
     for (const path of ['/metrics', '/readyz', '/healthz'])
       expect((await fetch(`${edge.url}${path}`)).status).toBe(404);
+    const items = [{ token: token('ann'), address: '192.0.2.1', body: { conversationId: 'f'.repeat(24), text: 'x' } }];
+    expect(await call('ann', 'POST', '/api/chat/messages/batch', { items })).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND' } },
+    });
   });
 
   it.each(['websocket', 'polling'] as const)('carries a message to the other person over %s', async (transport) => {

@@ -104,7 +104,20 @@ describe.each(variants)('the chart with %s', (_name, files) => {
       },
     });
     expect(sockets?.spec.rules[0].http.paths.map((path: { path: string }) => path.path)).toEqual(['/socket.io/']);
-    expect(http?.spec.rules[0].http.paths.map((path: { path: string }) => path.path)).toEqual(['/api/', '/docs', '/']);
+    expect(http?.spec.rules[0].http.paths.map((path: { path: string }) => path.path)).toEqual([
+      '/api/chat/messages/batch',
+      '/api/',
+      '/docs',
+      '/',
+    ]);
+  });
+
+  it('lets nobody from outside to the route of gateways', () => {
+    const http = ofKind(manifests, 'Ingress').find(({ metadata }) => metadata.name.endsWith('-http'));
+    expect(http?.spec.rules[0].http.paths[0]).toMatchObject({
+      ...{ path: '/api/chat/messages/batch', pathType: 'Exact' },
+      backend: { service: { name: 'confab-gateway' } },
+    });
   });
 
   it('scales each service by what it runs out of', () => {
