@@ -5,6 +5,7 @@ import { duration } from '../figures.ts';
 import { insist } from '../rest.ts';
 import type { Rig } from '../rig.ts';
 import type { FaultRow, Trial } from '../row.ts';
+import { freezeOnce } from './gateway-frozen.ts';
 import { type Crowd, gatherCrowd } from './idle-sockets.ts';
 import { MongoCommands } from './mongo-commands.ts';
 
@@ -16,7 +17,7 @@ export const gatewayKilled: FaultRow = {
   id: 4,
   name: 'gateway killed',
   injection:
-    'kill -9 of a gateway that holds 1,000 sockets (short: 300); 20 of their groups are written to while all are away; every tenth user does not come back',
+    'kill -9 of a gateway that holds 1,000 sockets (short: 300); 20 of their groups are written to while all are away; every tenth user does not come back; then one is frozen for longer than its lease, and wakes',
   bar: 'B after reconnect; presence gone within 15 s',
   times: { full: 3, short: 1 },
   async run(trial) {
@@ -24,12 +25,13 @@ export const gatewayKilled: FaultRow = {
     const figures: { goneMs: number; backMs: number }[] = [];
     for (let round = 0; round < times; round++) figures.push(await killOnce(trial, round, round === times - 1));
     await rig.system.gateway[0]?.restart();
+    const frozen = await freezeOnce(trial);
     const goneMs = Math.max(...figures.map((figure) => figure.goneMs));
     const backMs = Math.max(...figures.map((figure) => figure.backMs));
     return {
-      injected: times,
-      figure: `ghosts gone after ${duration(goneMs)}, the others back with everything after ${duration(backMs)}: ${WRITTEN_GROUPS} messages each time, on all devices of their groups`,
-      problems: goneMs > GHOST_MS ? [`a ghost was online for ${duration(goneMs)}`] : [],
+      injected: times + 1,
+      figure: `ghosts gone after ${duration(goneMs)}, the others back with everything after ${duration(backMs)}: ${WRITTEN_GROUPS} messages each time, on all devices of their groups; ${frozen.figure}`,
+      problems: [...frozen.problems, ...(goneMs > GHOST_MS ? [`a ghost was online for ${duration(goneMs)}`] : [])],
     };
   },
 };
