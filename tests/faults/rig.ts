@@ -155,7 +155,7 @@ function inspectorOf(url: string): Redis {
 const direct = (url: string) => `${url}${url.includes('?') ? '&' : '?'}directConnection=true`;
 
 /** The edge asks this list on every connection. */
-function onlyGateways(system: SplitSystem, some: readonly ServiceProcess[]): { release(): void } {
+function onlyGateways(system: SplitSystem, some: SplitSystem['gateway']): { release(): void } {
   const all = [...system.gateway];
   system.gateway.splice(0, all.length, ...some);
   return { release: () => void system.gateway.splice(0, system.gateway.length, ...all) };
