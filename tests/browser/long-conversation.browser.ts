@@ -181,17 +181,18 @@ test('shows every message of a burst, at the end of the list', async () => {
   await write(ana.page, 'still here?');
   await bubble(ana.page, 'still here?').locator('.ticks[data-state=sent]').waitFor();
   const sending = (async () => {
-    for (let n = 1; n <= 20; n++) await server.send('ben-osei', conversationId, `burst ${n}`);
+    for (let n = 1; n <= 20; n++) await server.send('ben-osei', conversationId, `burst ${n}.`);
   })();
   await sending;
-  await bubble(ana.page, 'burst 20').waitFor();
+  // With its full stop: the time stands right behind the text, and "burst 2" at 02:50 has "burst 20" in it.
+  await bubble(ana.page, 'burst 20.').waitFor();
   const place = await ana.page
     .locator('.message-scroller')
     .evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
   expect(place).toBeLessThanOrEqual(1);
   const shown = await ana.page.locator('.message-row .message-text').allTextContents();
   expect(shown.filter((text) => text.startsWith('burst'))).toEqual(
-    Array.from({ length: 20 }, (_, n) => `burst ${n + 1}`),
+    Array.from({ length: 20 }, (_, n) => `burst ${n + 1}.`),
   );
   expect(ana.problems).toEqual([]);
 });

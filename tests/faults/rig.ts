@@ -58,6 +58,8 @@ export interface LogLine {
   msg: string;
   /** Id of the stream entry that it is about. */
   entry?: string;
+  /** Of that stream: entries of two partitions may have the same id. */
+  partition?: number;
 }
 
 /** The system under test with its stores, and the places where faults get in. */

@@ -88,7 +88,7 @@ export function createReceiptProcessor(
       } catch (error) {
         if (isPassing(error)) throw error;
         ctx.log.error(
-          { err: error, entry: entry.entryId, deliveries: entry.deliveries },
+          { err: error, partition: entry.partition, entry: entry.entryId, deliveries: entry.deliveries },
           'receipt could not be applied',
         );
         // Not acknowledged: it is claimed again, with a higher count.

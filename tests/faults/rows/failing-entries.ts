@@ -27,10 +27,10 @@ export async function addFailingEntries(rig: Rig): Promise<FailingEntries> {
   await insist(writer, 'POST', '/api/chat/message', { conversationId, text: 'read me', messageType: 'text' });
   await setParticipants(rig, conversationId, null);
   const entries = new Set<string>();
-  for (const stream of receiptStreams) {
+  for (const [partition, stream] of receiptStreams.entries()) {
     const envelope = { v: STREAM_VERSION, id: randomUUID(), at: Date.now(), traceId: 'failing' };
     const receipt = { ...envelope, type: 'read', conversationId, userId: READER, fromSeq: 0, toSeq: 1 };
-    entries.add((await rig.redisClient.xadd(stream, '*', 'e', JSON.stringify(receipt))) ?? '');
+    entries.add(`${partition}:${await rig.redisClient.xadd(stream, '*', 'e', JSON.stringify(receipt))}`);
   }
   return {
     count: receiptStreams.length,
@@ -63,9 +63,10 @@ async function setParticipants({ system }: Rig, id: string, participants: string
 function triesOf(rig: Rig, entries: ReadonlySet<string>): { most: number; fewest: number } {
   const tries = new Map([...entries].map((entry) => [entry, 0]));
   for (const service of rig.services.filter(({ kind }) => kind === 'receipts')) {
-    for (const { msg, entry = '' } of rig.logLines(service)) {
-      const before = tries.get(entry);
-      if (msg === 'receipt could not be applied' && before !== undefined) tries.set(entry, before + 1);
+    for (const { msg, partition, entry } of rig.logLines(service)) {
+      const name = `${partition}:${entry}`;
+      const before = tries.get(name);
+      if (msg === 'receipt could not be applied' && before !== undefined) tries.set(name, before + 1);
     }
   }
   return { most: Math.max(...tries.values()), fewest: Math.min(...tries.values()) };
