@@ -29,7 +29,6 @@ import {
 } from '@confab/service-kit';
 import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, LogController } from 'fastify';
-import type { SharedCounts } from './address-counts.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './handlers/types.ts';
 import { createObjectIds } from './object-ids.ts';
@@ -47,6 +46,7 @@ import { overload } from './plugins/overload.ts';
 import { secureHeaders } from './plugins/secure-headers.ts';
 import { userLimit } from './plugins/user-limit.ts';
 import { validation } from './plugins/validation.ts';
+import type { SharedCounts } from './request-counts.ts';
 import { registerRoutes } from './routes.ts';
 
 /** The bus as the api uses it. */

@@ -3,7 +3,7 @@ import { addressGroup } from '@confab/service-kit';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { AddressCounts, type AddressCountsOptions } from '../address-counts.ts';
+import { RequestCounts, type RequestCountsOptions } from '../request-counts.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -12,13 +12,13 @@ declare module 'fastify' {
   }
 }
 
-type Options = Pick<AddressCountsOptions, 'limit' | 'shared' | 'onAway'>;
+type Options = Pick<RequestCountsOptions, 'limit' | 'shared' | 'onAway'>;
 
 const WINDOW_MS = 60_000;
 
 /** Limits the requests of one address, against abuse: before the token is looked at. Requests pass where the counting fails. */
 export const addressLimit = fp(async (app: FastifyInstance, options: Options) => {
-  const counts = new AddressCounts({ ...options, windowMs: WINDOW_MS });
+  const counts = new RequestCounts({ ...options, windowMs: WINDOW_MS });
   app.addHook('onClose', async () => counts.close());
   app.decorate('countRequests', (address: string, requests: number) => {
     const { current, ttl } = counts.add(addressGroup(address), requests);
@@ -41,7 +41,7 @@ const refusal = (ttlMs: number) =>
   });
 
 /** As @fastify/rate-limit wants its stores: a class, whose routes share one count here. */
-function storeOn(counts: AddressCounts) {
+function storeOn(counts: RequestCounts) {
   return class AddressStore {
     incr(address: string, callback: (error: Error | null, result?: { current: number; ttl: number }) => void): void {
       callback(null, counts.add(address));

@@ -1,7 +1,7 @@
 import { ChatError } from '@confab/contracts';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { AddressCounts, type AddressCountsOptions } from '../address-counts.ts';
+import { RequestCounts, type RequestCountsOptions } from '../request-counts.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-type Options = Pick<AddressCountsOptions, 'limit' | 'shared' | 'onAway'>;
+type Options = Pick<RequestCountsOptions, 'limit' | 'shared' | 'onAway'>;
 
 const WINDOW_MS = 60_000;
 
@@ -19,7 +19,7 @@ const WINDOW_MS = 60_000;
  * what it knows and settles with the others in batches, so that no request waits for it.
  */
 export const userLimit = fp(async (app: FastifyInstance, options: Options) => {
-  const counts = new AddressCounts({ ...options, windowMs: WINDOW_MS, sparing: true });
+  const counts = new RequestCounts({ ...options, windowMs: WINDOW_MS, sparing: true });
   app.addHook('onClose', async () => counts.close());
   app.decorate('countUser', (userId: string) => {
     // no address looks like this

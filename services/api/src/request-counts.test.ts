@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { AddressCounts, type SharedCounts } from './address-counts.ts';
+import { RequestCounts, type SharedCounts } from './request-counts.ts';
 
 /** What Redis does, for several processes of one test. */
 function sharedCounts() {
@@ -19,7 +19,7 @@ function sharedCounts() {
 }
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 const processOf = (shared: SharedCounts | undefined, limit: number, now?: () => number) =>
-  new AddressCounts({ limit, windowMs: 60_000, shared, onAway: () => {}, ...(now && { now }) });
+  new RequestCounts({ limit, windowMs: 60_000, shared, onAway: () => {}, ...(now && { now }) });
 
 it('counts at once, by address, and begins anew when the window is over', () => {
   let now = 0;
@@ -73,7 +73,7 @@ it('keeps the limit for itself while the others are away, and then tells them wh
 it('sparing: a key that is used little is not settled at all, one that is used much is as before', async () => {
   const { shared, counts, state } = sharedCounts();
   const options = { limit: 1_000, windowMs: 60_000, shared, sparing: true, onAway: () => {} };
-  const [one, two] = [new AddressCounts(options), new AddressCounts(options)];
+  const [one, two] = [new RequestCounts(options), new RequestCounts(options)];
   for (let user = 0; user < 100; user++) for (let i = 0; i < 9; i++) one.add(`user-${user}`);
   for (let i = 0; i < 10; i++) one.add('busy');
   await expect.poll(() => Object.fromEntries(counts)).toEqual({ busy: 10 });

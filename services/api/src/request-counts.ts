@@ -6,8 +6,8 @@ export interface SharedCounts {
   ): Promise<readonly { count: number; leftMs: number }[]>;
 }
 
-export interface AddressCountsOptions {
-  /** Requests that an address may make in one window. */
+export interface RequestCountsOptions {
+  /** Requests that a key may make in one window. */
   limit: number;
   windowMs: number;
   /** Absent: this process counts for itself. */
@@ -24,11 +24,11 @@ export interface AddressCountsOptions {
 
 /** Milliseconds between two settlements with the other processes at most. */
 const SETTLE_MS = 100;
-/** Uses of one address after which it is settled at once, as a share of its limit: what a process may let pass of which the others do not know. */
+/** Uses of one key after which it is settled at once, as a share of its limit: what a process may let pass of which the others do not know. */
 const SETTLE_SHARE = 0.01;
 /** Milliseconds without a further try after one that failed: each would first wait for a command to time out. */
 const PAUSE_MS = 1_000;
-/** Addresses that are remembered. Source: 50,000 are about 10 MB; the one counted the longest goes first. */
+/** Keys that are remembered. Source: 50,000 are about 10 MB; the one counted the longest goes first. */
 const CAPACITY = 50_000;
 
 interface Count {
@@ -40,11 +40,11 @@ interface Count {
 }
 
 /**
- * Counts requests by address, over all processes: each process decides by what it knows without waiting, and settles with the others in
+ * Counts requests by a key (an address, a user), over all processes: each process decides by what it knows without waiting, and settles with the others in
  * batches. A command to Redis for every request was a sixth of what a send cost. Without the others each process keeps the limit for itself.
  */
-export class AddressCounts {
-  readonly #options: Required<Omit<AddressCountsOptions, 'shared'>> & Pick<AddressCountsOptions, 'shared'>;
+export class RequestCounts {
+  readonly #options: Required<Omit<RequestCountsOptions, 'shared'>> & Pick<RequestCountsOptions, 'shared'>;
   readonly #settleAt: number;
   /** Uses below which a key is not settled. */
   readonly #least: number;
@@ -53,13 +53,13 @@ export class AddressCounts {
   #settling = false;
   #pausedUntil = 0;
 
-  constructor(options: AddressCountsOptions) {
+  constructor(options: RequestCountsOptions) {
     this.#options = { now: () => performance.now(), sparing: false, ...options };
     this.#settleAt = Math.max(1, Math.floor(options.limit * SETTLE_SHARE));
     this.#least = options.sparing ? this.#settleAt : 1;
   }
 
-  /** Counts uses of an address. @returns how many there are in this window, and the milliseconds until the next one */
+  /** Counts uses of a key. @returns how many there are in this window, and the milliseconds until the next one */
   add(address: string, uses = 1): { current: number; ttl: number } {
     const now = this.#options.now();
     const count = this.#countOf(address, now);
