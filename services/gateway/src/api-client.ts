@@ -9,6 +9,7 @@ import {
 } from '@confab/contracts';
 import { type Tracer, traced } from '@confab/service-kit';
 import { type Dispatcher, Pool } from 'undici';
+import { requestApi } from './api-request.ts';
 import { createSendBatches } from './send-batches.ts';
 
 /** On whose behalf a call is made. */
@@ -68,33 +69,25 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const { url, timeoutMs, maxInFlight, maxInFlightPerSocket = 8, connections = 64 } = options;
   const { origin, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
-  const pool = new Pool(origin, {
-    connections,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connectTimeout: timeoutMs,
-  });
+  // Each request has a deadline of its own, which ends it whatever it waits for.
+  const pool = new Pool(origin, { connections, headersTimeout: 0, bodyTimeout: 0, connectTimeout: timeoutMs });
   let inFlight = 0;
 
-  const ask = async (caller: Credentials, call: Call, signal: AbortSignal): Promise<ApiAnswer> => {
-    const response = await pool.request({
-      method: call.method,
-      path: prefix + call.path,
-      headers: {
-        authorization: `Bearer ${caller.token}`,
-        'x-forwarded-for': caller.address,
-        'x-trace-id': caller.traceId,
-        ...(call.traceparent !== undefined && { traceparent: call.traceparent }),
-        ...(call.body !== undefined && { 'content-type': 'application/json' }),
-      },
-      body: call.body ?? null,
-      signal,
-    });
-    return { status: response.statusCode, reply: parse(await response.body.text()) };
+  const ask = async (caller: Credentials, call: Call, deadline: number): Promise<ApiAnswer> => {
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${caller.token}`,
+      'x-forwarded-for': caller.address,
+      'x-trace-id': caller.traceId,
+    };
+    if (call.traceparent !== undefined) headers.traceparent = call.traceparent;
+    if (call.body !== undefined) headers['content-type'] = 'application/json';
+    const request = { method: call.method, path: prefix + call.path, headers, body: call.body ?? null };
+    const { status, text } = await requestApi(pool, request, deadline);
+    return { status, reply: parse(text) };
   };
 
-  const attempt = (caller: Credentials, call: Call, signal: AbortSignal): Promise<unknown> =>
-    attemptAgain(async () => readAnswer(await ask(caller, call, signal)), call, signal);
+  const attempt = (caller: Credentials, call: Call, deadline: number): Promise<unknown> =>
+    attemptAgain(async () => readAnswer(await ask(caller, call, deadline)), call, deadline);
 
   const sendGathered = createSendBatches({
     sendAlone: (send) => attempt(send, { ...sendRoute, ...send }, send.deadline) as Promise<Message>,
@@ -108,7 +101,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const settle = async <T>(
     caller: ApiCaller,
     method: string,
-    work: (traceparent: string | undefined, deadline: AbortSignal) => Promise<T>,
+    work: (traceparent: string | undefined, deadline: number) => Promise<T>,
   ): Promise<T> => {
     if (inFlight >= maxInFlight || caller.apiCalls.inFlight >= maxInFlightPerSocket) {
       throw new ChatError('OVERLOADED', { retryAfter: 1 });
@@ -117,7 +110,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     caller.apiCalls.inFlight += 1;
     try {
       return await traced(options.tracer, `${method} api`, { kind: 'client', traceId: caller.traceId }, (span) =>
-        work(span?.traceparent, AbortSignal.timeout(timeoutMs)),
+        work(span?.traceparent, performance.now() + timeoutMs),
       );
     } catch (error) {
       if (error instanceof ChatError) throw error;
@@ -163,13 +156,13 @@ const NOT_SENT = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND', 'UND_ERR_
 const wasNotSent = (error: unknown) => NOT_SENT.has((error as { code?: string }).code ?? '');
 
 /** Tries again after a failure of the connection where that can do no harm: nothing was sent, or the call may be repeated. */
-async function attemptAgain(attempt: () => Promise<unknown>, call: Call, signal: AbortSignal): Promise<unknown> {
+async function attemptAgain(attempt: () => Promise<unknown>, call: Call, deadline: number): Promise<unknown> {
   for (const pauseMs of RETRY_PAUSES_MS) {
     try {
       return await attempt();
     } catch (error) {
       const harmless = call.repeatable || wasNotSent(error);
-      if (error instanceof ChatError || !harmless || signal.aborted) throw error;
+      if (error instanceof ChatError || !harmless || performance.now() >= deadline) throw error;
     }
     await sleep(pauseMs);
   }

@@ -14,8 +14,8 @@ export interface Send {
   repeatable: boolean;
   /** It may take the api longer than others: files are checked first. */
   slow: boolean;
-  /** Aborts when the sender has to be answered. */
-  deadline: AbortSignal;
+  /** `performance.now()` at which the sender has to be answered. */
+  deadline: number;
 }
 
 export interface SendBatchesOptions {
