@@ -2,15 +2,15 @@ import type { ReceiptConsumer, ReceivedReceipt } from '@confab/chat';
 import { loadScript, type RedisConnection, replyCode, runScript } from '@confab/redis';
 import { Handoff } from './handoff.ts';
 import { DEFAULT_PARTITIONS } from './partition.ts';
-import { ReceiptPartitionReader } from './receipt-partition-reader.ts';
+import { ReceiptReader } from './receipt-reader.ts';
 
 const deadLetterScript = loadScript(new URL('./lua/dead-letter.lua', import.meta.url));
 
 /** The consumer group of the receipts workers. */
 export const RECEIPTS_GROUP = 'receipts';
 /**
- * Entries of one batch at most. Source: under a backlog 1,000 receipts of 50 conversations need the same reads and one bulk write as 200 do,
- * and are applied in a tenth of a second; with 4 partitions at most 4,000 (about 2 MB) are in a worker's hands at once.
+ * Entries of one partition in a batch at most. Source: under a backlog 1,000 receipts of 50 conversations need the same reads and one bulk write
+ * as 200 do; with 4 partitions at most 8,000 (about 4 MB) are in a worker's hands at once.
  */
 const DEFAULT_BATCH = 1_000;
 /** Milliseconds. Source: longer than any batch takes (a MongoDB time-out is 5 s), and pending is 0 within 30 s of a crash. */
@@ -37,15 +37,16 @@ export interface ReceiptConsumerOptions {
   tidyEveryMs?: number;
   /** Milliseconds after which a consumer that reads nothing and has nothing pending is gone. */
   forgetIdleMs?: number;
-  /** Opens the connection of one partition's reader. */
+  /** Opens the connection of one reader. */
   connectReader: () => RedisConnection;
 }
 
-/** The worker's consumer over all partitions, each with a connection of its own. */
+/** The worker's consumer over all partitions: one reader for all of them, in a cluster one for each. */
 export class RedisReceiptConsumer implements ReceiptConsumer {
   readonly #connection: RedisConnection;
   readonly #handoff = new Handoff<ReceivedReceipt[]>();
-  readonly #readers: ReceiptPartitionReader[];
+  readonly #readers: ReceiptReader[];
+  readonly #partitions: readonly number[];
   #running: Promise<unknown> | undefined;
 
   /** @param connection for everything that does not block */
@@ -61,9 +62,10 @@ export class RedisReceiptConsumer implements ReceiptConsumer {
       tidyEveryMs: options.tidyEveryMs ?? DEFAULT_TIDY_EVERY_MS,
       forgetIdleMs: options.forgetIdleMs ?? DEFAULT_FORGET_IDLE_MS,
     };
-    this.#readers = Array.from(
-      { length: options.partitions ?? DEFAULT_PARTITIONS },
-      (_, partition) => new ReceiptPartitionReader(options.connectReader(), connection, { ...reader, partition }),
+    this.#partitions = Array.from({ length: options.partitions ?? DEFAULT_PARTITIONS }, (_, partition) => partition);
+    const groups = connection.isCluster ? this.#partitions.map((partition) => [partition]) : [this.#partitions];
+    this.#readers = groups.map(
+      (partitions) => new ReceiptReader(options.connectReader(), connection, { ...reader, partitions }),
     );
   }
 
@@ -100,14 +102,14 @@ export class RedisReceiptConsumer implements ReceiptConsumer {
   }
 
   async backlog(): Promise<{ pending: number; unread: number }> {
-    const counts = await Promise.all(this.#readers.map((_, partition) => this.#backlogOf(partition)));
+    const counts = await Promise.all(this.#partitions.map((partition) => this.#backlogOf(partition)));
     return {
       pending: counts.reduce((sum, count) => sum + count.pending, 0),
       unread: counts.reduce((sum, count) => sum + count.unread, 0),
     };
   }
 
-  /** Of the partition that heard from Redis the longest ago. It grows too while nobody takes the batches. */
+  /** Of the reader that heard from Redis the longest ago. It grows too while nobody takes the batches. */
   idleMs(): number {
     return Math.max(...this.#readers.map((reader) => reader.idleMs()));
   }
