@@ -3,7 +3,7 @@ import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { OutboundEvent } from './ports/bus.ts';
 import type { DeliveredMark, MessageAuthor, Roster } from './ports/repositories.ts';
-import { outbound, publishOrLeaveToSync } from './publish.ts';
+import { encoded, outbound, publishOrLeaveToSync } from './publish.ts';
 import { lowestTwo } from './views.ts';
 
 type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log'>;
@@ -67,9 +67,8 @@ interface DeliveredStep {
   /** For a sender: the highest seq that had reached all others before, and has now. */
   before(senderId: string): number;
   after(senderId: string): number;
-  items: Map<number, MessageAuthor>;
-  /** Who received, per seq; the last one to receive is named in the event. */
-  receivers: readonly string[];
+  /** What the receipts name, as they came. */
+  items: MessageAuthor[];
   traceId: string;
 }
 
@@ -82,18 +81,18 @@ function deliveredStep(
   const old = new Map(rows.map((row) => [row.userId, row.deliveredSeq]));
   const now = new Map(old);
   const members = new Set(roster.participants);
-  const items = new Map<number, MessageAuthor>();
+  const items: MessageAuthor[] = [];
   let lowestNamed = Number.POSITIVE_INFINITY;
   for (const receipt of receipts) {
     let highest = 0;
     for (const item of receipt.items) {
-      items.set(item.seq, item);
-      lowestNamed = Math.min(lowestNamed, item.seq);
-      highest = Math.max(highest, item.seq);
+      items.push(item);
+      if (item.seq < lowestNamed) lowestNamed = item.seq;
+      if (item.seq > highest) highest = item.seq;
     }
     const seq = Math.min(roster.seq, highest);
     for (const userId of receipt.userIds) {
-      if (members.has(userId)) now.set(userId, Math.max(now.get(userId) ?? 0, seq));
+      if (members.has(userId) && seq > (now.get(userId) ?? 0)) now.set(userId, seq);
     }
   }
   const moved = [...now].filter(([userId, seq]) => seq > (old.get(userId) ?? 0));
@@ -106,7 +105,6 @@ function deliveredStep(
     before: (senderId) => Math.min(lowestBefore.withoutUser(senderId), firstTold - 1),
     after: (senderId) => lowestAfter.withoutUser(senderId),
     items,
-    receivers: moved.map(([userId]) => userId),
     traceId: receipts[0]?.traceId ?? '',
   };
 }
@@ -114,15 +112,16 @@ function deliveredStep(
 /** Messages told of at once when a watermark jumps over many: the newest. Older ones show with the next page or sync. */
 const ANNOUNCED = limits.readIds;
 
+/** Messages of one sender in one conversation, in order, of which they are told. */
 interface Announcement {
-  author: MessageAuthor;
-  event: OutboundEvent;
+  step: DeliveredStep;
+  senderId: string;
+  authors: MessageAuthor[];
 }
 
-/** What there is to tell after a step, in the order of the messages. */
+/** What there is to tell after a step: to each sender, in the order of the messages. */
 async function announcementsOf(ctx: WorkerContext, step: DeliveredStep): Promise<Announcement[]> {
-  const { roster, receivers, traceId } = step;
-  const reach = new Map(roster.participants.map((id) => [id, { from: step.before(id), to: step.after(id) }]));
+  const reach = new Map(step.roster.participants.map((id) => [id, { from: step.before(id), to: step.after(id) }]));
   const senders = [...reach.values()].filter(({ from, to }) => to > from);
   if (senders.length === 0) return [];
   const from = Math.min(...senders.map((sender) => sender.from));
@@ -131,49 +130,70 @@ async function announcementsOf(ctx: WorkerContext, step: DeliveredStep): Promise
     const own = reach.get(senderId);
     return own !== undefined && seq > own.from && seq <= own.to;
   });
-  return crossed
-    .toSorted((a, b) => a.seq - b.seq)
-    .map((author) => {
-      const { messageId, seq, senderId } = author;
-      const deliveredTo = receivers.find((id) => id !== senderId) ?? '';
-      const payload = { messageId, conversationId: roster.id, seq, deliveredTo };
-      return { author, event: outbound('message:delivered', payload, { traceId, conversationId: roster.id }) };
-    });
+  const bySender = Map.groupBy(crossed, ({ senderId }) => senderId);
+  return [...bySender].map(([senderId, authors]) => ({ step, senderId, authors }));
 }
 
-/** Events under way at once. Source: as many as a full batch of receipts usually gives; about 1 MB. */
-const TOLD_AT_ONCE = 1_000;
+/** One event per message, as the payloads of one publication. */
+function deliveredEvent({ step: { roster, moves, traceId }, senderId, authors }: Announcement): OutboundEvent {
+  const conversationId = roster.id;
+  // The last one to receive is named.
+  const deliveredTo = moves.find(({ userId }) => userId !== senderId)?.userId ?? '';
+  const [payload = '', ...more] = authors.map(({ messageId, seq }) =>
+    encoded('message:delivered', { messageId, conversationId, seq, deliveredTo }),
+  );
+  const about = { event: 'message:delivered', payload, traceId, conversationId } as const;
+  return more.length > 0 ? { ...about, more } : about;
+}
+
+/** Messages told of at once. Source: as many as a full batch of receipts usually gives; about 1 MB. */
+const TOLD_AT_ONCE = 4_000;
 
 /**
- * One event per message to its sender. They are handed to the publisher together, because it packs what comes together, and in order,
- * which it keeps. One that is not taken is left to sync: the watermark has moved.
+ * They are handed to the publisher together, because it packs what comes together, and in order, which it keeps. What is not taken is
+ * left to sync: the watermark has moved.
  */
 async function tellSenders(ctx: WorkerContext, announcements: readonly Announcement[]): Promise<void> {
-  for (let from = 0; from < announcements.length; from += TOLD_AT_ONCE) {
-    const part = announcements.slice(from, from + TOLD_AT_ONCE);
-    const outcomes = await Promise.allSettled(
-      part.map(({ author, event }) => ctx.publisher.publish(event, [author.senderId])),
-    );
-    part.forEach(({ author: { messageId, seq }, event: { traceId, conversationId } }, index) => {
-      const outcome = outcomes[index];
-      const fields = { traceId, messageId, conversationId, seq };
+  let part: Announcement[] = [];
+  let told = 0;
+  for (const announcement of announcements) {
+    part.push(announcement);
+    told += announcement.authors.length;
+    if (told < TOLD_AT_ONCE) continue;
+    await tellTogether(ctx, part);
+    [part, told] = [[], 0];
+  }
+  await tellTogether(ctx, part);
+}
+
+async function tellTogether(ctx: WorkerContext, announcements: readonly Announcement[]): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    announcements.map((announcement) => ctx.publisher.publish(deliveredEvent(announcement), [announcement.senderId])),
+  );
+  announcements.forEach(({ step: { roster, traceId }, authors }, index) => {
+    const outcome = outcomes[index];
+    for (const { messageId, seq } of authors) {
+      const fields = { traceId, messageId, conversationId: roster.id, seq };
       if (outcome?.status === 'rejected')
         ctx.log.warn({ ...fields, err: outcome.reason }, 'delivery not announced; the sender will find it by sync');
       else ctx.log.debug(fields, 'message delivered');
-    });
-  }
+    }
+  });
 }
 
-/** The receipts name what they are about; only where a watermark jumped over more is the store asked. */
+/** In order. The receipts name what they are about; only where a watermark jumped over more is the store asked. */
 async function authorsBetween(
   ctx: WorkerContext,
   step: DeliveredStep,
   from: number,
   to: number,
 ): Promise<MessageAuthor[]> {
-  const named = Array.from({ length: Math.min(to - from, ANNOUNCED) }, (_, i) => step.items.get(to - i));
-  const known = named.filter((item) => item !== undefined);
-  return known.length === to - from ? known : ctx.store.messages.authors(step.roster.id, from, to, ANNOUNCED);
+  const inOrder = (authors: readonly MessageAuthor[]) => authors.toSorted((a, b) => a.seq - b.seq);
+  const named = inOrder(step.items.filter(({ seq }) => seq > from && seq <= to));
+  // Several receipts may name one message.
+  const known = named.filter(({ seq }, i) => seq !== named[i - 1]?.seq);
+  if (known.length === to - from && known.length <= ANNOUNCED) return known;
+  return inOrder(await ctx.store.messages.authors(step.roster.id, from, to, ANNOUNCED));
 }
 
 /**

@@ -17,8 +17,12 @@ export function outbound<E extends ServerEventName>(
   payload: ServerPayload<E>,
   fields: Omit<OutboundEvent, 'event' | 'payload'>,
 ): OutboundEvent {
-  return { event, payload: JSON.stringify(payload), ...fields };
+  return { event, payload: encoded(event, payload), ...fields };
 }
+
+/** The payload of a socket event as text. */
+export const encoded = <E extends ServerEventName>(_event: E, payload: ServerPayload<E>): string =>
+  JSON.stringify(payload);
 
 /** The `new:message` event. Its id is the message's: a re-send by the relay has the same one. */
 export function newMessageEvent(message: StoredMessage, view: Message, traceId: string): OutboundEvent {

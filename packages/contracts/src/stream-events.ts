@@ -6,6 +6,8 @@ import { ConversationId, MessageId, Seq, UserId } from './primitives.ts';
 export const STREAM_VERSION = 1;
 /** The version of inbox entries that carry several events: a reader of version 1 would see only the last of them. */
 export const INBOX_PACK_VERSION = 2;
+/** The version of metas that are followed by several payloads: a reader of version 2 would see only the last of them. */
+export const INBOX_SERIES_VERSION = 3;
 
 /**
  * What every stream entry carries. Readers ignore fields and types that they do not know. `min` is the oldest reader version that
@@ -25,7 +27,8 @@ const Envelope = {
 /**
  * An entry of `inbox:{instance}`: `m` is this meta as JSON, `p` the payload of the socket event as JSON, passed through to sockets
  * as it is, so that no gateway parses and encodes it again. An entry may carry several events, as `m`, `p`, `m`, `p` and so on, in
- * order; their metas then have `v` 2.
+ * order; their metas then have `v` 2. Events that differ in nothing but their payloads may share a meta, as `m`, `p`, `p` and so on; it then has
+ * `v` 3.
  */
 export const InboxMeta = Type.Object(
   {

@@ -24,11 +24,13 @@ export class MemoryEventPublisher implements EventPublisher {
   }
 
   async publish(event: OutboundEvent, recipients: readonly string[]): Promise<{ instances: number }> {
-    const { payload, id, ...rest } = event;
+    const { payload, more = [], id, ...rest } = event;
     const envelope = { v: STREAM_VERSION, id: id ?? randomUUID(), at: this.#now(), ...rest };
     const grouped = await byInstance(this.#presence, recipients);
-    for (const [instance, to] of grouped)
-      this.#presence.inboxOf(instance)?.append({ meta: { ...envelope, to }, payload });
+    for (const [instance, to] of grouped) {
+      const inbox = this.#presence.inboxOf(instance);
+      for (const text of [payload, ...more]) inbox?.append({ meta: { ...envelope, to }, payload: text });
+    }
     return { instances: grouped.size };
   }
 }

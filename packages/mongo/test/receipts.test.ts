@@ -33,10 +33,12 @@ async function group(...names: string[]) {
   const told = (event: string) =>
     chat.events
       .filter(({ event: e }) => e.event === event && e.conversationId === conversationId)
-      .map(({ event: e, recipients }) => ({
-        ...(JSON.parse(e.payload) as { messageId?: string; messageIds?: string[] }),
-        recipients,
-      }));
+      .flatMap(({ event: e, recipients }) =>
+        [e.payload, ...(e.more ?? [])].map((payload) => ({
+          ...(JSON.parse(payload) as { messageId?: string; messageIds?: string[] }),
+          recipients,
+        })),
+      );
   return { people, send, delivered, read, told };
 }
 
@@ -99,7 +101,9 @@ test('a batch over many conversations tells every message once, in the order of 
   const bySender = Map.groupBy(told, ({ recipients }) => recipients.join());
   expect(bySender.size).toBe(ids.length);
   for (const events of bySender.values())
-    expect(events.map(({ event }) => (JSON.parse(event.payload) as { seq: number }).seq)).toEqual([1, 2, 3]);
+    expect(
+      events.flatMap(({ event }) => [event.payload, ...(event.more ?? [])]).map((text) => JSON.parse(text).seq),
+    ).toEqual([1, 2, 3]);
   const rows = await chat.store.memberships.deliveredIn(ids.map((_id) => _id.toHexString()));
   expect(rows.map((row) => row.deliveredSeq)).toEqual(ids.map(() => 3));
 });

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisConnection } from '@confab/redis';
 
 /** Milliseconds that a read waits for entries. Short, so that an idle reader proves every second that it is alive. */
@@ -14,11 +13,12 @@ const LAST_RETRY_MS = 1_000;
  */
 export class ReadLoop {
   readonly #connection: RedisConnection;
-  readonly #stop = new AbortController();
   readonly #now: () => number;
   #lastHeard: number;
   #failures = 0;
   #interrupted = false;
+  #closed = false;
+  #wake: (() => void) | undefined;
 
   /** @param connection from `connectReader`; closed by `close` */
   constructor(connection: RedisConnection, now: () => number = () => performance.now()) {
@@ -28,12 +28,7 @@ export class ReadLoop {
   }
 
   get closed(): boolean {
-    return this.#stop.signal.aborted;
-  }
-
-  /** Aborts when the loop is closed. */
-  get signal(): AbortSignal {
-    return this.#stop.signal;
+    return this.#closed;
   }
 
   /** Milliseconds since Redis last answered. */
@@ -59,13 +54,16 @@ export class ReadLoop {
     await this.pause(delay);
   }
 
-  /** Sleeps, unless closed meanwhile. */
-  async pause(ms: number): Promise<void> {
-    try {
-      await sleep(ms, undefined, { signal: this.#stop.signal });
-    } catch (error) {
-      if (!this.closed) throw error;
-    }
+  /** Sleeps, unless closed meanwhile; one at a time. */
+  pause(ms: number): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Ends a read that is waiting, so that the next one begins at once. */
@@ -75,7 +73,8 @@ export class ReadLoop {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
+    this.#closed = true;
+    this.#wake?.();
     await this.#connection.close();
   }
 }

@@ -1,5 +1,5 @@
 import {
-  INBOX_PACK_VERSION,
+  INBOX_SERIES_VERSION,
   InboxMeta,
   type ReceiptEvent,
   receiptEvents,
@@ -24,7 +24,8 @@ export function fieldsOf(fields: string[] | null): Record<string, string> {
 
 /** The receipt of an entry of the receipts log. Never throws: whatever anyone wrote there. */
 export function decodeReceipt(fields: string[] | null): Decoded<ReceiptEvent> {
-  const envelope = parseEnvelope(fieldsOf(fields).e);
+  // Without a record of all fields: there is hardly ever another one.
+  const envelope = parseEnvelope(fields?.[0] === 'e' && fields.length === 2 ? fields[1] : fieldsOf(fields).e);
   if (envelope.kind !== 'readable') return envelope;
   const { type } = envelope.value;
   if (typeof type !== 'string') return unreadable('it has no type');
@@ -43,29 +44,30 @@ export interface DecodedInboxEntry {
 }
 
 /**
- * The events of an inbox entry: each `m` begins one, the `p` after it is its payload; other fields are of newer versions, and ignored.
+ * The events of an inbox entry: each `p` is the payload of one, the `m` before it its meta; other fields are of newer versions, and ignored.
  * Never throws: whatever anyone wrote there.
  */
 export function decodeInboxEntry(fields: string[] | null): DecodedInboxEntry {
   const decoded: DecodedInboxEntry = { events: [] };
-  const raw: { m: string; p?: string }[] = [];
+  const raw: { m: string; payloads: string[] }[] = [];
   for (let at = 0; fields && at + 1 < fields.length; at += 2) {
     const [name, value = ''] = [fields[at], fields[at + 1]];
     const last = raw.at(-1);
-    if (name === 'm') raw.push({ m: value });
-    else if (name === 'p' && last) last.p = value;
+    if (name === 'm') raw.push({ m: value, payloads: [] });
+    else if (name === 'p') last?.payloads.push(value);
   }
   if (raw.length === 0) decoded.problem = 'it has not the field that entries have';
-  for (const { m, p: payload } of raw) {
+  for (const { m, payloads } of raw) {
     const meta = decodeInboxMeta(m);
-    if (meta.kind === 'readable' && payload !== undefined) decoded.events.push({ meta: meta.value, payload });
-    else decoded.problem = meta.kind === 'unreadable' ? meta.problem : 'it has no payload';
+    if (meta.kind !== 'readable') decoded.problem = meta.kind === 'unreadable' ? meta.problem : 'it has no meta';
+    else if (payloads.length === 0) decoded.problem = 'it has no payload';
+    else for (const payload of payloads) decoded.events.push({ meta: meta.value, payload });
   }
   return decoded;
 }
 
 function decodeInboxMeta(text: string): Decoded<InboxMeta> {
-  const envelope = parseEnvelope(text, INBOX_PACK_VERSION);
+  const envelope = parseEnvelope(text, INBOX_SERIES_VERSION);
   if (envelope.kind !== 'readable') return envelope;
   if (!validatorOf(InboxMeta).Check(envelope.value)) return unreadable('its meta is not valid');
   return { kind: 'readable', value: envelope.value as unknown as InboxMeta };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { EventPublisher, OutboundEvent } from '@confab/chat';
-import { INBOX_PACK_VERSION, type InboxMeta, STREAM_VERSION } from '@confab/contracts';
+import type { InboxMeta } from '@confab/contracts';
 import { type RedisConnection, RedisPresenceDirectory } from '@confab/redis';
-import { type PackedEvent, packEvents } from './event-packs.ts';
+import { type PackedEvents, packEvents } from './event-packs.ts';
 
 /**
  * Entries that an inbox keeps. Source: a gateway under full load (5,000 events a second) has 2 s to read on before it is told of a gap, and
@@ -99,12 +99,12 @@ export class RedisEventPublisher implements EventPublisher {
     return ids.every((id) => id !== null);
   }
 
-  #packed(event: OutboundEvent, to: string[]): PackedEvent {
-    const { payload, id, ...rest } = event;
+  #packed(event: OutboundEvent, to: string[]): PackedEvents {
+    const { payload, more, id, ...rest } = event;
     const meta = { id: id ?? this.#newId(), at: this.#now(), ...rest, to };
     return {
-      metaOf: (packed) => ({ v: packed ? INBOX_PACK_VERSION : STREAM_VERSION, ...meta }) satisfies InboxMeta,
-      payload,
+      metaOf: (v) => ({ v, ...meta }) satisfies InboxMeta,
+      payloads: more ? [payload, ...more] : [payload],
       recipients: to,
     };
   }
@@ -169,20 +169,27 @@ function addressedByInstance(
   registered: ReadonlyMap<string, string[]>,
 ): Map<string, Addressed[]> {
   const byInstance = new Map<string, Addressed[]>();
+  const add = (instance: string, addressed: Addressed) => {
+    const events = byInstance.get(instance);
+    if (events) events.push(addressed);
+    else byInstance.set(instance, [addressed]);
+  };
   for (const publication of publications) {
+    const { recipients } = publication;
+    const [only] = recipients;
+    if (recipients.length === 1 && only !== undefined) {
+      for (const instance of registered.get(only) ?? []) add(instance, { publication, to: [only] });
+      continue;
+    }
     const here = new Map<string, Addressed>();
-    for (const userId of new Set(publication.recipients)) {
+    for (const userId of new Set(recipients)) {
       for (const instance of registered.get(userId) ?? []) {
         const addressed = here.get(instance);
         if (addressed) addressed.to.push(userId);
         else here.set(instance, { publication, to: [userId] });
       }
     }
-    for (const [instance, addressed] of here) {
-      const events = byInstance.get(instance);
-      if (events) events.push(addressed);
-      else byInstance.set(instance, [addressed]);
-    }
+    for (const [instance, addressed] of here) add(instance, addressed);
   }
   return byInstance;
 }

@@ -65,7 +65,7 @@ test('an inbox entry that is packed to the full takes as much memory as planned 
     ...{ v: 1, id: objectId(), at: Date.now(), traceId: crypto.randomUUID(), event: 'new:message' as const, to: [to] },
     ...{ conversationId: objectId(), messageId: objectId(), senderId: userId(), seq: 12_345 },
   };
-  const event = { metaOf: () => meta, payload: JSON.stringify({ text: 'x'.repeat(470) }), recipients: [to] };
+  const event = { metaOf: () => meta, payloads: [JSON.stringify({ text: 'x'.repeat(470) })], recipients: [to] };
   const [fullest] = packEvents(Array.from({ length: PACK_EVENTS }, () => event));
   if (!fullest) throw new Error('nothing was packed');
   const key = connection.keys.inbox('measured');

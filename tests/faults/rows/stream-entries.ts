@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { INBOX_PACK_VERSION, STREAM_VERSION } from '@confab/contracts';
+import { INBOX_SERIES_VERSION, STREAM_VERSION } from '@confab/contracts';
 import { eventually } from '@confab/testkit';
 import type { StockClient } from '../clients/stock-client.ts';
 import { duration, percentile } from '../figures.ts';
@@ -148,7 +148,7 @@ async function backlog({ redisClient }: Rig): Promise<number> {
 }
 
 /** Above all that this build writes into inboxes: its packs have a version of their own. */
-const NEXT_INBOX_VERSION = Math.max(STREAM_VERSION, INBOX_PACK_VERSION) + 1;
+const NEXT_INBOX_VERSION = Math.max(STREAM_VERSION, INBOX_SERIES_VERSION) + 1;
 
 export const mixedVersions: FaultRow = {
   id: 29,

@@ -10,6 +10,8 @@ import type { FeedEvent, InboxMeta, ReceiptEvent, ServerEventName, Signal } from
 export interface OutboundEvent {
   event: ServerEventName;
   payload: string;
+  /** Payloads of further events that follow it: alike in all else, and to the same recipients. */
+  more?: readonly string[];
   traceId: string;
   /** W3C: the span that publishes it, where traces are on. */
   traceparent?: string;

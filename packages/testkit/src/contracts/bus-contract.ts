@@ -53,6 +53,24 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
     };
 
     describe('publisher and inbox', () => {
+      test('events that differ in their payloads alone may be published at once; they come as events of their own, in order', async () => {
+        const [gateway, alice] = [await openGateway(), uniqueUser('alice')];
+        await gateway.lease.register(alice);
+        const inbox = collectInbox(gateway.openInbox());
+        const texts = Array.from({ length: 100 }, (_, i) => JSON.stringify({ n: i }));
+        const [payload = '', ...more] = texts;
+        const published = await Promise.all([
+          backend.api.publisher.publish(outboundEvent(1), [alice]),
+          backend.api.publisher.publish(outboundEvent(2, { payload, more }), [alice]),
+          backend.api.publisher.publish(outboundEvent(3), [alice]),
+        ]);
+        expect(published).toEqual([{ instances: 1 }, { instances: 1 }, { instances: 1 }]);
+        await eventually(() => expect(inbox.entries()).toHaveLength(102));
+        expect(inbox.entries().map(({ meta }) => meta.seq)).toEqual([1, ...texts.map(() => 2), 3]);
+        expect(inbox.entries().slice(1, -1)).toMatchObject(texts.map((text) => ({ payload: text })));
+        expect(inbox.batches.some(({ gap }) => gap)).toBe(false);
+      });
+
       test('an event comes once to each instance that holds a recipient, with its recipients there', async () => {
         const [one, two, idle] = [await openGateway(), await openGateway(), await openGateway()];
         const [alice, bob] = [uniqueUser('alice'), uniqueUser('bob')];
