@@ -1,5 +1,6 @@
 import type { Log, ReceiptLog } from '@confab/chat';
 import type { ReceiptEvent } from '@confab/contracts';
+import { Pauses } from './pauses.ts';
 
 /** Receipts appended in one call. */
 const BATCH = 500;
@@ -30,24 +31,34 @@ export interface ReceiptOutbox {
  */
 export function createReceiptOutbox(receipts: ReceiptLog, log: Log): ReceiptOutbox {
   let waiting: ReceiptEvent[] = [];
+  /** Those that are being appended. */
+  let underWay: ReceiptEvent[] = [];
   let dropped = 0;
   let running: Promise<void> | undefined;
-  let closed = false;
-  const abort = new AbortController();
+  const pauses = new Pauses();
+
+  const keepWithinBound = () => {
+    const before = waiting.length;
+    if (before + underWay.length <= MAX_WAITING) return;
+    waiting = withinBound(waiting, MAX_WAITING - underWay.length);
+    dropped += before - waiting.length;
+  };
 
   const drain = async () => {
     let pauseMs = FIRST_PAUSE_MS;
-    while (waiting.length > 0 && !closed) {
-      const batch = waiting.slice(0, BATCH);
+    while (waiting.length > 0 && !pauses.ended) {
+      underWay = waiting.slice(0, BATCH);
+      waiting = waiting.slice(BATCH);
       try {
-        await receipts.append(batch);
-        const done = new Set(batch);
-        waiting = waiting.filter((event) => !done.has(event));
+        await receipts.append(underWay);
+        underWay = [];
         pauseMs = FIRST_PAUSE_MS;
-        if (waiting.length < BATCH) await pause(GAP_MS, abort.signal);
+        if (waiting.length < BATCH) await pauses.sleep(GAP_MS);
       } catch (error) {
+        waiting = [...underWay, ...waiting];
+        underWay = [];
         if (pauseMs === FIRST_PAUSE_MS) log.warn({ err: error, waiting: waiting.length }, 'receipts wait for the bus');
-        await pause(pauseMs, abort.signal);
+        await pauses.sleep(pauseMs);
         pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
       }
     }
@@ -59,46 +70,26 @@ export function createReceiptOutbox(receipts: ReceiptLog, log: Log): ReceiptOutb
       // An empty call must not start a drain: with nothing to wait for it would end before it is noted as running.
       if (events.length === 0) return;
       waiting.push(...events);
-      if (waiting.length > MAX_WAITING) {
-        const before = waiting.length;
-        waiting = withinBound(waiting);
-        dropped += before - waiting.length;
-      }
+      keepWithinBound();
       running ??= drain();
     },
     get waiting() {
-      return waiting.length;
+      return waiting.length + underWay.length;
     },
     get dropped() {
       return dropped;
     },
     async flush(deadlineMs) {
-      await Promise.race([running, pause(deadlineMs, abort.signal)]);
+      await Promise.race([running, pauses.sleep(deadlineMs)]);
     },
     close() {
-      closed = true;
-      abort.abort();
+      pauses.end();
     },
   };
 }
 
-function withinBound(events: ReceiptEvent[]): ReceiptEvent[] {
-  let excess = events.length - MAX_WAITING;
+function withinBound(events: ReceiptEvent[], bound: number): ReceiptEvent[] {
+  let excess = events.length - bound;
   const kept = events.filter((event) => event.type !== 'delivered' || excess-- <= 0);
-  return kept.slice(Math.max(0, kept.length - MAX_WAITING));
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
+  return kept.slice(Math.max(0, kept.length - bound));
 }
