@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { crashRound } from '../proof/crash-round.ts';
 import { launch, startProcess } from '../proof/server-process.ts';
@@ -122,5 +123,24 @@ describe('time', () => {
     await expect.poll(open, { timeout: 10_000 }).toBe(0);
     await expect(cursor.toArray()).rejects.toMatchObject({ code: 43 });
     await fixture.stop();
+  });
+});
+
+it('shows nobody what a crash could undo', async () => {
+  await inFolder(async (folder) => {
+    const server = await startProcess(folder);
+    const client = new MongoClient(server.url);
+    const items = client.db('d').collection('items');
+    await items.insertOne({ _id: 'durable' as never }, { writeConcern: { w: 'majority' } });
+    await items.insertOne({ _id: 'seen' as never }, { writeConcern: { w: 1 } });
+    expect(await items.countDocuments({})).toBe(2);
+    await server.end('SIGKILL');
+    await client.close().catch(() => undefined);
+
+    const again = await startProcess(folder);
+    const after = new MongoClient(again.url);
+    expect(await after.db('d').collection('items').countDocuments({})).toBe(2);
+    await after.close();
+    await again.end('SIGTERM');
   });
 });

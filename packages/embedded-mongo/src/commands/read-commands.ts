@@ -68,7 +68,7 @@ export function hintArgument(source: Document): unknown {
 }
 
 export function paceOf(command: Command): Pace {
-  return new Pace(countArgument(command, 'maxTimeMS') ?? 0);
+  return new Pace(countArgument(command, 'maxTimeMS') ?? 0, () => command.engine.store.writer.commitOpen());
 }
 
 /** Documents of a find, projected. */

@@ -109,6 +109,9 @@ const REPLICA_SET_ONLY = new Set([
   'replSetStepDown',
 ]);
 
+/** What shows documents. It sees what is committed, so that nothing was seen that is gone after a crash. */
+const READS = new Set(['find', 'getMore', 'aggregate', 'count', 'distinct']);
+
 /** Executes a request and gives the bytes of the reply. */
 export function executeRequest(engine: Engine, request: Request, connectionId: number): Promise<Buffer> | Buffer {
   const name = nameOfCommand(request.body);
@@ -118,7 +121,8 @@ export function executeRequest(engine: Engine, request: Request, connectionId: n
   if (typeof database !== 'string') return fail(40571, 'OP_MSG requests require a $db argument');
   refuseTransactions(body);
   const command: Command = { name, body, database, request, engine, connectionId };
-  const reply = handler(command);
+  const committing = READS.has(name) ? engine.store.writer.commitOpen() : undefined;
+  const reply = committing ? committing.then(() => handler(command)) : handler(command);
   if (reply instanceof Promise) return reply.then(encodeReply);
   return encodeReply(reply);
 }

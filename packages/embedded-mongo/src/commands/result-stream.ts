@@ -23,9 +23,14 @@ const MAX_BATCH_BYTES = MAX_DOCUMENT_BYTES;
 export class Pace {
   private readonly deadline: number;
   private turnEnds: number;
+  private readonly beforeTurn: () => Promise<void> | undefined;
 
-  /** @param maxTimeMs 0 is no limit */
-  constructor(maxTimeMs: number) {
+  /**
+   * @param maxTimeMs 0 is no limit
+   * @param beforeTurn waited for before each turn after the first
+   */
+  constructor(maxTimeMs: number, beforeTurn: () => Promise<void> | undefined = () => undefined) {
+    this.beforeTurn = beforeTurn;
     const now = performance.now();
     this.deadline = maxTimeMs > 0 ? now + maxTimeMs : Number.POSITIVE_INFINITY;
     this.turnEnds = now + TURN_MS;
@@ -41,6 +46,7 @@ export class Pace {
   /** Lets others run. */
   async yieldTurn(): Promise<void> {
     await nextTurn();
+    await this.beforeTurn();
     this.turnEnds = performance.now() + TURN_MS;
   }
 }

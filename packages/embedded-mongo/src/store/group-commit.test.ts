@@ -1,13 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open, type TransactionFlags } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MongoError } from '../errors.ts';
+import { OVERLAPPING_COMMIT } from './group-commit.ts';
 import { KeyValueStore } from './key-value-store.ts';
 
 const key = (text: string) => Buffer.from(text);
 
-describe('group commit', () => {
+describe.each([
+  { commits: 'in this thread', quickMs: 1_000_000 },
+  { commits: "in lmdb's threads", quickMs: -1 },
+])('group commit $commits', ({ quickMs }) => {
   let folder: string;
   let store: KeyValueStore;
   let commits: number;
@@ -19,12 +24,20 @@ describe('group commit', () => {
     commits = 0;
     aborts = 0;
     free = 2 ** 30;
-    store = new KeyValueStore(folder, {
+    store = openStore();
+  });
+
+  const openStore = () =>
+    new KeyValueStore(folder, {
       beforeCommit: () => commits++,
       afterAbort: () => aborts++,
       disk: () => ({ free, size: 2 ** 30 }),
+      quickMs,
     });
-  });
+  const reopen = async () => {
+    await store.close();
+    store = openStore();
+  };
 
   afterEach(async () => {
     await store.close();
@@ -84,5 +97,52 @@ describe('group commit', () => {
     free = 2 ** 30;
     await store.writer.write(() => store.put(key('new'), key('v')), true);
     expect([store.has(key('old')), store.has(key('new'))]).toEqual([false, true]);
+  });
+
+  it('shows a result that need not be durable at once, and keeps it', async () => {
+    await store.writer.write(() => store.put(key('soon'), key('v')), false);
+    expect(store.has(key('soon'))).toBe(true);
+    await reopen();
+    expect(store.has(key('soon'))).toBe(true);
+  });
+
+  it('keeps what was answered before a job broke', async () => {
+    for (let i = 0; i < 3; i++) {
+      await store.writer.write(() => store.put(key(`answered${i}`), key('v')), false);
+      const broken = store.writer.write(() => {
+        store.put(key(`broken${i}`), key('v'));
+        throw new TypeError('a defect');
+      }, i === 1);
+      await expect(broken).rejects.toMatchObject({ code: 1 });
+    }
+    await reopen();
+    const has = (name: string) => [0, 1, 2].map((i) => store.has(key(`${name}${i}`)));
+    expect(has('answered')).toEqual([true, true, true]);
+    expect(has('broken')).toEqual([false, false, false]);
+  });
+
+  it('closes with everything that was written, in whatever mixture', async () => {
+    const jobs = Array.from({ length: 300 }, (_, i) =>
+      store.writer.write(() => store.put(key(`m${i}`), key('v')), i % 3 === 0),
+    );
+    for (let i = 0; i < jobs.length; i += 30) await jobs[i];
+    await reopen();
+    expect(Array.from({ length: 300 }, (_, i) => store.has(key(`m${i}`)))).not.toContain(false);
+  });
+});
+
+describe('lmdb', () => {
+  it('has flushed what was committed in this thread with overlapping sync when the commit returns', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'group-commit-'));
+    const options = { path: join(folder, 'data.mdb'), overlappingSync: true, trackMetrics: true };
+    const root = open<string, string>(options);
+    const syncing = () => (root.getStats() as { timeSync: number }).timeSync;
+    for (let i = 0; i < 3; i++) {
+      const before = syncing();
+      root.transactionSync(() => root.putSync(`k${i}`, 'v'), OVERLAPPING_COMMIT as TransactionFlags);
+      expect(syncing()).toBeGreaterThan(before);
+    }
+    await root.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 });

@@ -1,5 +1,6 @@
 /** The LMDB environment: one ordered key space in which each collection and each index is a tree with a 4-byte prefix. */
 import { statfsSync } from 'node:fs';
+import { platform } from 'node:os';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
@@ -24,14 +25,16 @@ export class KeyValueStore {
   readonly writer: GroupCommit;
 
   constructor(folder: string, hooks: Omit<GroupCommitHooks, 'disk'> & Partial<GroupCommitHooks>) {
+    const overlappingSync = platform() !== 'win32'; // lmdb's own choice, but GroupCommit must know it
     this.root = open({
       path: join(folder, 'data.mdb'),
       keyEncoding: 'binary',
       encoding: 'binary',
       maxReaders: 64,
       noMemInit: false,
+      overlappingSync,
     }) as BinaryDatabase;
-    this.writer = new GroupCommit(this.root, { disk: () => diskOf(folder), ...hooks });
+    this.writer = new GroupCommit(this.root, { disk: () => diskOf(folder), ...hooks }, overlappingSync);
   }
 
   /** The value of a key in a buffer that the next read overwrites. */
