@@ -17,17 +17,22 @@ const PEOPLE_AT_ONCE = 20_000;
  * Moves deliveredSeq of everybody named, then tells senders of each message that has now reached every other member.
  * Repeating it changes nothing: watermarks only grow, and a message is told of when it crosses them.
  * @param redelivered the entries came before and their worker may have died between the two steps: what they name is told again
+ * @param onPart called when some of the conversations are through
  */
 export async function applyDelivered(
   ctx: WorkerContext,
   receipts: readonly DeliveredReceipt[],
   redelivered = false,
+  onPart: () => void = () => {},
 ): Promise<void> {
   const byConversation = Map.groupBy(receipts, (receipt) => receipt.conversationId);
   const ids = [...byConversation.keys()];
   for (let from = 0; from < ids.length; from += CONVERSATIONS_AT_ONCE) {
     const rosters = await ctx.store.conversations.rostersOf(ids.slice(from, from + CONVERSATIONS_AT_ONCE));
-    for (const part of inParts(rosters)) await applyTo(ctx, part, byConversation, redelivered);
+    for (const part of inParts(rosters)) {
+      await applyTo(ctx, part, byConversation, redelivered);
+      onPart();
+    }
   }
 }
 

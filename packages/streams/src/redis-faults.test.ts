@@ -406,13 +406,13 @@ async function killAndCount(server: TestRedisServer, lines: unknown[], use: () =
   expect(lines.length - before).toBeLessThanOrEqual(40);
 }
 
-/** Receipts of one batch at most: a thousand of each of two partitions. */
-const BATCH = 2_000;
+/** Receipts of one batch at most: two thousand of each of two partitions. */
+const BATCH = 4_000;
 
 test('a consumer that waits for its batch to be taken reads no further: memory stays bounded', async () => {
   const { admin, worker: openWorker } = await openRig();
   const worker = await openWorker();
-  await worker.receipts.append(Array.from({ length: 10_000 }, () => deliveredReceipt()));
+  await worker.receipts.append(Array.from({ length: 15_000 }, () => deliveredReceipt()));
   for await (const batch of worker.consumer.batches()) {
     expect(batch.length).toBeLessThanOrEqual(BATCH);
     await eventually(async () => expect((await worker.consumer.backlog()).pending).toBeGreaterThanOrEqual(2 * BATCH));
@@ -420,7 +420,7 @@ test('a consumer that waits for its batch to be taken reads no further: memory s
   }
   const { pending, unread } = await worker.consumer.backlog();
   expect(pending).toBeLessThanOrEqual(2 * BATCH);
-  expect(pending + unread).toBe(10_000);
+  expect(pending + unread).toBe(15_000);
   await admin.run((client) => client.ping());
 });
 

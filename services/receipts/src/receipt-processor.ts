@@ -52,8 +52,7 @@ export function createReceiptProcessor(
       const events = group.map((entry) => entry.event);
       const of = <T extends ReceiptEvent['type']>(type: T) =>
         events.filter((event): event is Extract<ReceiptEvent, { type: T }> => event.type === type);
-      await applyDelivered(ctx, of('delivered'), redelivered);
-      step();
+      await applyDelivered(ctx, of('delivered'), redelivered, step);
       await inLanes(
         of('read'),
         ({ conversationId }) => conversationId,
