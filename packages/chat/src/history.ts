@@ -2,6 +2,7 @@ import { limits, type Message, STREAM_VERSION } from '@confab/contracts';
 import { conversationFor, messageFor } from './access.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
+import type { HistoryQuery } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { viewMedia } from './view-media.ts';
 import { messageView, watermarksOf } from './views.ts';
@@ -29,29 +30,38 @@ export interface HistoryPage {
  */
 export async function listMessages(ctx: ChatContext, request: HistoryRequest): Promise<HistoryPage> {
   const { userId, conversationId, page = 1, limit = limits.pageDefault } = request;
-  const [conversation, members] = await Promise.all([
+  const read = (aboveSeq: number) => ctx.store.messages.history(historyQuery(request, aboveSeq));
+  // All at once, the page as if the user had always been a member: what they may not see is thrown away, nothing waits for it.
+  const [conversation, members, early, allVoids] = await Promise.all([
     conversationFor(ctx, userId, conversationId),
     ctx.store.memberships.ofConversations([conversationId]),
+    read(request.after ?? 0),
+    ctx.store.messages.countVoids(conversationId, 0),
   ]);
   const own = members.find((row) => row.userId === userId);
   const joinedSeq = own?.joinedSeq ?? 0;
-  const forward = request.after !== undefined;
-  const query = { conversationId, viewer: userId, skip: (page - 1) * limit, limit };
-  const [rows, hidden] = await Promise.all([
-    ctx.store.messages.history({
-      ...query,
-      aboveSeq: Math.max(joinedSeq, request.after ?? 0),
-      ...(request.before !== undefined && { belowSeq: request.before }),
-      order: forward ? 'oldest-first' : 'newest-first',
-    }),
-    ctx.store.messages.countHidden({ conversationId, viewer: userId, aboveSeq: joinedSeq }),
+  const [rows, voids, hidden] = await Promise.all([
+    // From the newest down, what is older than their joining is at the end of the page; from the oldest up it takes the place of the rest.
+    (request.after ?? joinedSeq) < joinedSeq ? read(joinedSeq) : early.filter(({ seq }) => seq > joinedSeq),
+    joinedSeq === 0 ? allVoids : ctx.store.messages.countVoids(conversationId, joinedSeq),
+    // they deleted nothing above it for themselves: nothing to count
+    (own?.hiddenSeq ?? 0) <= joinedSeq ? 0 : ctx.store.messages.countHidden(conversationId, userId, joinedSeq),
   ]);
-  const ascending = forward ? rows : rows.reverse();
+  const ascending = request.after === undefined ? rows.reverse() : rows;
   await reportDelivered(ctx, { userId, conversation, own, messages: ascending, traceId: request.traceId });
   return {
     messages: await describeMessages(ctx, conversation, members, ascending),
     // seq is dense: what exists is what was numbered, less what this user does not see
-    pagination: { page, limit, total: Math.max(0, conversation.seq - joinedSeq - hidden) },
+    pagination: { page, limit, total: Math.max(0, conversation.seq - joinedSeq - voids - hidden) },
+  };
+}
+
+function historyQuery(request: HistoryRequest, aboveSeq: number): HistoryQuery {
+  const { userId, conversationId, page = 1, limit = limits.pageDefault, before, after } = request;
+  return {
+    ...{ conversationId, viewer: userId, aboveSeq, skip: (page - 1) * limit, limit },
+    ...(before !== undefined && { belowSeq: before }),
+    order: after === undefined ? 'newest-first' : 'oldest-first',
   };
 }
 

@@ -47,15 +47,22 @@ function readers(messages: Messages) {
           .toArray();
         return docs.map(toMessage);
       }),
-    countHidden: ({ conversationId, viewer, aboveSeq }) =>
-      guarded(async () => {
-        const range = { conversationId: oid(conversationId), seq: { $gt: aboveSeq } };
-        const [voids, hidden] = await Promise.all([
-          messages.countDocuments({ ...range, void: true }),
-          messages.countDocuments({ ...range, deletedFor: viewer }),
-        ]);
-        return voids + hidden;
-      }),
+    countVoids: (conversationId, aboveSeq) =>
+      // without a bound on seq the index alone has the answer
+      guarded(() =>
+        messages.countDocuments({
+          ...{ conversationId: oid(conversationId), void: true },
+          ...(aboveSeq > 0 && { seq: { $gt: aboveSeq } }),
+        }),
+      ),
+    countHidden: (conversationId, userId, aboveSeq) =>
+      guarded(() =>
+        messages.countDocuments({
+          conversationId: oid(conversationId),
+          seq: { $gt: aboveSeq },
+          deletedFor: userId,
+        }),
+      ),
     countUnread: (userId, ranges) => countUnread(messages, userId, ranges),
     range: async (conversationId, fromSeq, toSeq, limit) => {
       const filter = { conversationId: oid(conversationId), seq: { $gt: fromSeq, $lte: toSeq } };

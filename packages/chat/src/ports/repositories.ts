@@ -116,8 +116,10 @@ export interface MessageRepository {
   /** Without voids. */
   findByIds(conversationId: string, ids: string[]): Promise<StoredMessage[]>;
   history(query: HistoryQuery): Promise<StoredMessage[]>;
-  /** Rows above the seq that `history` leaves out for this viewer: voids, and what they deleted for themselves. */
-  countHidden(query: Pick<HistoryQuery, 'conversationId' | 'viewer' | 'aboveSeq'>): Promise<number>;
+  /** Voids above the seq: rows that nobody sees. */
+  countVoids(conversationId: string, aboveSeq: number): Promise<number>;
+  /** Rows above the seq that this user deleted for themselves. */
+  countHidden(conversationId: string, userId: string, aboveSeq: number): Promise<number>;
   /**
    * Messages of others, not deleted, not void, not deleted by the user for themselves, above the seq of each range; a conversation is named once.
    * @returns the counts by conversation; those without any are absent

@@ -1,0 +1,66 @@
+import { deleteMessage, listMessages } from '@confab/chat';
+import { ObjectId } from 'mongodb';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
+
+let chat: ChatFixture;
+beforeEach(async () => {
+  chat = await startChatFixture();
+});
+afterEach(() => chat.close());
+
+/** A group with messages 1 to 12, of which 2 and 9 are voids; carol sees what comes after 5. */
+async function groupWithLateMember(): Promise<string> {
+  const now = new Date();
+  const { conversations, memberships, db } = chat.store;
+  const { id } = await conversations.createGroup({
+    participants: ['alice', 'bob', 'carol'],
+    name: null,
+    ownerId: 'alice',
+    now,
+  });
+  const conversationId = new ObjectId(id);
+  const at = { createdAt: now, updatedAt: now };
+  const rows = Array.from({ length: 12 }, (_, i) => ({
+    ...{ conversationId, seq: i + 1, senderId: 'alice', text: `${i + 1}`, media: [], messageType: 'text' },
+    ...{ replyTo: null, deletedAt: null, ...at, ...([2, 9].includes(i + 1) && { void: true }) },
+  }));
+  await db.collection('messages').insertMany(rows);
+  await db.collection('conversations').updateOne({ _id: conversationId }, { $set: { seq: 12 } });
+  await memberships.ensure(id, ['alice', 'bob'], 0);
+  await memberships.ensure(id, ['carol'], 5, 'token');
+  return id;
+}
+
+const page = async (conversationId: string, userId: string, rest: object = {}) => {
+  const found = await listMessages(chat.ctx, { userId, conversationId, traceId: 't', ...rest });
+  return { seqs: found.messages.map((m) => m.seq), total: found.pagination.total };
+};
+
+test('history begins after the joining, on each page and in either direction, and counts what is in it', async () => {
+  const id = await groupWithLateMember();
+  expect(await page(id, 'alice')).toEqual({ seqs: [1, 3, 4, 5, 6, 7, 8, 10, 11, 12], total: 10 });
+  expect(await page(id, 'carol')).toEqual({ seqs: [6, 7, 8, 10, 11, 12], total: 6 });
+  expect(await page(id, 'carol', { limit: 4 })).toEqual({ seqs: [8, 10, 11, 12], total: 6 });
+  expect(await page(id, 'carol', { limit: 4, page: 2 })).toEqual({ seqs: [6, 7], total: 6 });
+  expect(await page(id, 'carol', { limit: 4, page: 3 })).toEqual({ seqs: [], total: 6 });
+  expect(await page(id, 'carol', { limit: 3, before: 8 })).toEqual({ seqs: [6, 7], total: 6 });
+  expect(await page(id, 'carol', { limit: 3, after: 0 })).toEqual({ seqs: [6, 7, 8], total: 6 });
+  expect(await page(id, 'carol', { limit: 3, after: 0, page: 2 })).toEqual({ seqs: [10, 11, 12], total: 6 });
+  expect(await page(id, 'carol', { limit: 3, after: 7 })).toEqual({ seqs: [8, 10, 11], total: 6 });
+});
+
+test('what a user deleted for themselves is neither in their history nor in its total', async () => {
+  const id = await groupWithLateMember();
+  const { messages } = await listMessages(chat.ctx, { userId: 'carol', conversationId: id, traceId: 't' });
+  const target = messages.find((m) => m.seq === 7)?._id ?? '';
+  await deleteMessage(chat.ctx, { userId: 'carol', messageId: target, forEveryone: false, traceId: 't' });
+  expect(await page(id, 'carol')).toEqual({ seqs: [6, 8, 10, 11, 12], total: 5 });
+  expect(await page(id, 'alice')).toMatchObject({ total: 10 });
+});
+
+test('history of a conversation that one is not in is that of an unknown one', async () => {
+  const id = await groupWithLateMember();
+  await expect(page(id, 'mallory')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(page('0'.repeat(24), 'mallory')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
