@@ -2,8 +2,9 @@ import { ChatError, type Message, type SendMessageBody } from '@confab/contracts
 import { conversationFor } from './access.ts';
 import { type Attachment, attachMedia } from './attach-media.ts';
 import type { ChatContext } from './context.ts';
-import type { StoredConversation, StoredMessage } from './model.ts';
+import type { StoredMessage } from './model.ts';
 import type { PublishedMarks } from './outbox.ts';
+import type { SeqTaken } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { newMessageView, publishMessage } from './publish.ts';
 import { shareSend } from './shared-sends.ts';
@@ -154,7 +155,7 @@ function draft(ctx: ChatContext, senderId: string, body: SendMessageBody): Store
 
 interface Stored {
   message: StoredMessage;
-  conversation: StoredConversation;
+  conversation: SeqTaken;
   /** The message that an earlier send with the same client id stored. */
   original?: StoredMessage;
 }
@@ -177,7 +178,7 @@ async function store(ctx: ChatContext, message: StoredMessage): Promise<Stored> 
   throw new ChatError('UNAVAILABLE', { retryAfter: 1, reason: 'the sequence moved on too fast' });
 }
 
-async function describe(ctx: ChatContext, message: StoredMessage, known?: StoredConversation): Promise<Message> {
+async function describe(ctx: ChatContext, message: StoredMessage, known?: SeqTaken): Promise<Message> {
   const conversation = known ?? (await conversationFor(ctx, message.senderId, message.conversationId));
   const [users, rows, media] = await Promise.all([
     usersById(ctx.store.users, [message.senderId]),

@@ -2,6 +2,8 @@ import type { Collection, Db } from 'mongodb';
 import type { ConversationDoc, MediaDoc, MembershipDoc, MessageDoc, UserDoc } from './documents.ts';
 
 export interface Collections {
+  /** Where they are: for plain commands. */
+  db: Db;
   conversations: Collection<ConversationDoc>;
   memberships: Collection<MembershipDoc>;
   messages: Collection<MessageDoc>;
@@ -17,6 +19,7 @@ export const ONE_REPLY = { batchSize: 10_000 } as const;
 
 export function collectionsOf(db: Db): Collections {
   return {
+    db,
     conversations: db.collection<ConversationDoc>('conversations'),
     memberships: db.collection<MembershipDoc>('memberships'),
     messages: db.collection<MessageDoc>('messages'),

@@ -3,14 +3,13 @@ import { type Filter, ObjectId, type UpdateFilter } from 'mongodb';
 import { type Collections, ONE_REPLY } from './collections.ts';
 import { type ConversationDoc, fromPreview, oid, toConversation } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
+import { createSeqTaking } from './seq-taking.ts';
 
-/**
- * Taking a number is acknowledged by the primary alone: the insert of the message that follows asks for the majority, and a majority that
- * has the insert has everything that the primary wrote before it.
- */
+/** Taking a number is acknowledged by the primary alone: what is stamped with it is written with the majority afterwards. */
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
-export function createConversationRepository({ conversations }: Collections): ConversationRepository {
+export function createConversationRepository(collections: Collections): ConversationRepository {
+  const { conversations } = collections;
   const one = (filter: Filter<ConversationDoc>) =>
     guarded(async () => {
       const doc = await conversations.findOne(filter);
@@ -62,23 +61,7 @@ export function createConversationRepository({ conversations }: Collections): Co
           .toArray();
         return docs.map(toConversation);
       }),
-    takeSeq: (id, senderId, { messageId, ...preview }) =>
-      guarded(async () => {
-        const doc = await conversations.findOneAndUpdate(
-          { _id: oid(id), participants: senderId },
-          {
-            $inc: { seq: 1 },
-            $set: {
-              // without a seq of its own: that is the conversation's seq for as long as this is the preview
-              lastMessage: { messageId: oid(messageId), ...preview },
-              lastMessageAt: preview.createdAt,
-              updatedAt: preview.createdAt,
-            },
-          },
-          { returnDocument: 'after', ...PRIMARY_ONLY },
-        );
-        return doc && toConversation(doc);
-      }),
+    takeSeq: createSeqTaking(collections),
     replacePreview: (id, messageId, preview) =>
       guarded(async () => {
         const set = preview

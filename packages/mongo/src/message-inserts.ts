@@ -1,8 +1,8 @@
 import { gather, type InsertResult, type StoredMessage } from '@confab/chat';
-import { MongoBulkWriteError, MongoServerError } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { fromMessage, oid, toMessage } from './documents.ts';
 import { guarded, isDuplicateKey, isUnknownResult, isWriteConflict } from './failures.ts';
+import { runWrite } from './write-command.ts';
 
 type Messages = Collections['messages'];
 
@@ -17,12 +17,12 @@ const PATIENCE_MS = 10;
  * Stores messages, those that come together in one command. Each has the result that an insert of its own would have.
  * @throws ChatError UNAVAILABLE
  */
-export function createMessageInserts(messages: Messages): (message: StoredMessage) => Promise<InsertResult> {
+export function createMessageInserts(collections: Collections): (message: StoredMessage) => Promise<InsertResult> {
   const insertTogether = gather<StoredMessage, InsertResult>({
     size: AT_A_TIME,
     atOnce: UNDER_WAY,
     patienceMs: PATIENCE_MS,
-    run: (batch) => insertAll(messages, batch),
+    run: (batch) => insertAll(collections, batch),
   });
   return (message) =>
     guarded(async () => {
@@ -37,8 +37,12 @@ export function createMessageInserts(messages: Messages): (message: StoredMessag
 }
 
 /** @throws what fails all of them: no answer, or the majority did not confirm */
-async function insertAll(messages: Messages, batch: StoredMessage[]): Promise<PromiseSettledResult<InsertResult>[]> {
-  const failures = await insertUnordered(messages, batch);
+async function insertAll(
+  { db, messages }: Collections,
+  batch: StoredMessage[],
+): Promise<PromiseSettledResult<InsertResult>[]> {
+  const insert = { insert: messages.collectionName, documents: batch.map(fromMessage) };
+  const { failures } = await runWrite(db, insert, 'majority');
   return Promise.allSettled(
     batch.map(async (message, index) => {
       const failure = failures.get(index);
@@ -47,26 +51,6 @@ async function insertAll(messages: Messages, batch: StoredMessage[]): Promise<Pr
       throw failure;
     }),
   );
-}
-
-/** @returns why single ones were refused, by their place */
-async function insertUnordered(
-  messages: Messages,
-  batch: readonly StoredMessage[],
-): Promise<Map<number, MongoServerError>> {
-  try {
-    await messages.insertMany(batch.map(fromMessage), { ordered: false });
-    return new Map();
-  } catch (error) {
-    if (!(error instanceof MongoBulkWriteError)) throw error;
-    const unconfirmed = error.result.getWriteConcernError();
-    if (unconfirmed) throw new MongoServerError({ code: unconfirmed.code, message: unconfirmed.errmsg ?? '' });
-    const refused = error.result.getWriteErrors();
-    if (refused.length === 0) throw error;
-    return new Map(
-      refused.map(({ index, code, errmsg }) => [index, new MongoServerError({ code, message: errmsg ?? '' })]),
-    );
-  }
 }
 
 /** Which unique index refused it is asked of the data: not every compatible server names the index. */

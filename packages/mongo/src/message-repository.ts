@@ -1,16 +1,18 @@
 import { type MessageRepository, markBefore } from '@confab/chat';
-import { type Filter, ObjectId } from 'mongodb';
+import type { Filter } from 'mongodb';
 
 import type { Collections } from './collections.ts';
 import { type MessageDoc, oid, toMessage } from './documents.ts';
-import { guarded, isDuplicateKey } from './failures.ts';
+import { guarded } from './failures.ts';
 import { createMessageInserts } from './message-inserts.ts';
 import { countUnread } from './unread-counts.ts';
+import { fillVoid } from './void-records.ts';
 
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
-export function createMessageRepository({ messages }: Collections): MessageRepository {
-  return { ...readers(messages), ...writers(messages), ...housekeeping(messages) };
+export function createMessageRepository(collections: Collections): MessageRepository {
+  const { messages } = collections;
+  return { ...readers(messages), ...writers(collections), ...housekeeping(messages) };
 }
 
 type Messages = Collections['messages'];
@@ -122,19 +124,11 @@ function readers(messages: Messages) {
   } satisfies Partial<MessageRepository>;
 }
 
-function writers(messages: Messages) {
+function writers(collections: Collections) {
+  const { messages } = collections;
   return {
-    insert: createMessageInserts(messages),
-    fillVoid: (conversationId, seq, now) =>
-      guarded(async () => {
-        try {
-          await messages.insertOne(voidRecord(conversationId, seq, now));
-          return true;
-        } catch (error) {
-          if (isDuplicateKey(error)) return false;
-          throw error;
-        }
-      }),
+    insert: createMessageInserts(collections),
+    fillVoid: (conversationId, seq, now) => guarded(() => fillVoid(messages, conversationId, seq, now)),
     deleteForEveryone: (id, token, now) =>
       guarded(async () => {
         const done = await messages.updateOne(
@@ -192,21 +186,4 @@ function housekeeping(messages: Messages) {
         }));
       }),
   } satisfies Partial<MessageRepository>;
-}
-
-function voidRecord(conversationId: string, seq: number, now: Date): MessageDoc {
-  return {
-    _id: new ObjectId(),
-    conversationId: oid(conversationId),
-    seq,
-    senderId: '',
-    text: null,
-    media: [],
-    messageType: 'text',
-    replyTo: null,
-    deletedAt: null,
-    void: true,
-    createdAt: now,
-    updatedAt: now,
-  };
 }

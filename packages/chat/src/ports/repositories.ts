@@ -8,6 +8,12 @@ import type { MediaRepository } from './media.ts';
  * does not answer in time, and then the write may or may not have happened.
  */
 
+/** A seq for a message, and who took part when it was taken. */
+export interface SeqTaken {
+  seq: number;
+  participants: readonly string[];
+}
+
 export interface ConversationRepository {
   /** The conversation, if the user is a participant; null for foreign and unknown alike. */
   findFor(userId: string, conversationId: string): Promise<StoredConversation | null>;
@@ -24,13 +30,9 @@ export interface ConversationRepository {
   countersFor(userId: string): Promise<Pick<StoredConversation, 'id' | 'seq'>[]>;
   /**
    * Takes the next seq for a message of this sender, and sets the preview, in one atomic step.
-   * @returns the conversation after the step, or null if there is none in which the sender takes part
+   * @returns null if there is no conversation in which the sender takes part
    */
-  takeSeq(
-    conversationId: string,
-    senderId: string,
-    preview: Omit<StoredPreview, 'seq'>,
-  ): Promise<StoredConversation | null>;
+  takeSeq(conversationId: string, senderId: string, preview: Omit<StoredPreview, 'seq'>): Promise<SeqTaken | null>;
   /** Sets the preview to `preview` if it still shows the message `messageId`. */
   replacePreview(conversationId: string, messageId: string, preview: StoredPreview | null): Promise<void>;
   /** Takes the next change number. */

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { eventually, startTcpProxy, type TcpProxy, testMongo } from '@confab/testkit';
+import { ObjectId } from 'mongodb';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { connectMongo, type MongoStore } from '../src/index.ts';
+
+/* Sends that come together take their seqs by one command, and each seq is taken once whoever else takes some. */
+
+let proxy: TcpProxy;
+let store: MongoStore;
+/** Another process, on a way of its own. */
+let other: MongoStore;
+let commands: string[];
+beforeEach(async () => {
+  const mongo = await testMongo();
+  const database = mongo.dbName();
+  proxy = await startTcpProxy(mongo.url);
+  store = await connectMongo({ url: proxy.through(mongo.url), database, poolSize: 4 });
+  other = await connectMongo({ url: mongo.url, database, poolSize: 4 });
+  commands = [];
+  proxy.onRequest((chunk) => {
+    const command = /(update|findAndModify|find)\0/.exec(chunk.toString('latin1'))?.[1];
+    if (command) commands.push(command);
+  });
+});
+afterEach(async () => {
+  await store.db.dropDatabase();
+  await Promise.all([store.close(), other.close()]);
+  await proxy.close();
+});
+
+const newId = () => new ObjectId().toHexString();
+
+/** Conversations of alice, of which the store has taken a seq already. */
+async function known(count: number): Promise<string[]> {
+  const create = () => store.conversations.createDirect(['alice', `b-${randomUUID()}`], new Date());
+  const created = await Promise.all(Array.from({ length: count }, create));
+  const ids = created.map(({ conversation }) => conversation.id);
+  await Promise.all(ids.map((id) => take(id)));
+  commands = [];
+  return ids;
+}
+
+async function take(id: string, by = store, senderId = 'alice', messageId = newId()) {
+  const about = { messageId, text: 'hello', messageType: 'text', createdAt: new Date(), deletedAt: null } as const;
+  return by.conversations.takeSeq(id, senderId, { ...about, senderId });
+}
+const seqsOf = async (takes: ReturnType<typeof take>[]) => (await Promise.all(takes)).map((taken) => taken?.seq);
+const shown = async (id: string) => (await other.conversations.findByIds([id]))[0]?.lastMessage;
+const seqOf = async (id: string) => (await other.conversations.findByIds([id]))[0]?.seq;
+
+test('what comes together takes one command, and sets each preview', async () => {
+  const ids = await known(30);
+  const messageId = newId();
+  const takes = [take(ids[0] as string, store, 'alice', messageId), ...ids.slice(1).map((id) => take(id))];
+  expect(new Set(await seqsOf(takes))).toEqual(new Set([2]));
+  expect(commands).toEqual(['update']);
+  expect(await shown(ids[0] as string)).toMatchObject({ messageId, seq: 2 });
+});
+
+test('sends of one conversation take consecutive seqs in their order, and the last is shown', async () => {
+  const [id = ''] = await known(1);
+  const last = newId();
+  const takes = [take(id), take(id, store, 'alice'), take(id, store, 'alice', last)];
+  expect(await seqsOf(takes)).toEqual([2, 3, 4]);
+  expect(commands).toEqual(['update']);
+  expect(await shown(id)).toMatchObject({ messageId: last, seq: 4 });
+});
+
+test('what another process took is not taken again, and neighbours have theirs at once', async () => {
+  const ids = await known(3);
+  await take(ids[1] as string, other);
+  await take(ids[1] as string, other);
+  expect(await seqsOf(ids.map((id) => take(id)))).toEqual([2, 4, 2]);
+  expect(commands).toEqual(['update', 'find', 'findAndModify']);
+  expect(await seqsOf(ids.map((id) => take(id)))).toEqual([3, 5, 3]);
+});
+
+test('participants are those of the moment at which the seq was taken', async () => {
+  const { id } = await store.conversations.createGroup({
+    participants: ['alice', 'bob'],
+    name: 'g',
+    ownerId: 'alice',
+    now: new Date(),
+  });
+  await take(id);
+  await other.conversations.addParticipants(id, ['carol'], new Date());
+  expect((await take(id))?.participants).toEqual(['alice', 'bob', 'carol']);
+  await other.conversations.removeParticipant(id, 'alice', new Date());
+  expect(await take(id)).toBeNull();
+  expect(await take(id, store, 'bob')).toMatchObject({ seq: 3, participants: ['bob', 'carol'] });
+});
+
+test('a stranger takes nothing, known conversation or not', async () => {
+  const [id = ''] = await known(1);
+  expect(await Promise.all([take(id, store, 'mallory'), take(id), take(newId())])).toMatchObject([
+    null,
+    { seq: 2 },
+    null,
+  ]);
+  expect(await seqOf(id)).toBe(2);
+});
+
+test('where it cannot be told which takes happened, none of their seqs stays a hole', async () => {
+  const [stale = '', overtaken = ''] = await known(2);
+  await take(stale, other);
+  const end = proxy.onRequest((chunk) => {
+    if (chunk.toString('latin1').includes('update\0')) proxy.stall();
+  });
+  const takes = seqsOf([take(stale), take(overtaken)]);
+  await eventually(async () => expect(await seqOf(overtaken)).toBe(2));
+  await take(overtaken, other);
+  end();
+  proxy.heal();
+  expect(await takes).toEqual([3, 4]);
+  const present = await other.messages.presentSeqs([{ conversationId: overtaken, fromSeq: 0, toSeq: 10 }]);
+  expect(present.get(overtaken)).toEqual(new Map([[2, { void: true }]]));
+});
+
+test('a lost reply is told, and the next take goes on from where the store is', async () => {
+  const [id = ''] = await known(1);
+  proxy.loseReplies({ request: /update\0/, times: 1, how: 'cut' });
+  await expect(take(id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await eventually(async () => expect((await take(id))?.seq).toBe(3));
+});
+
+test('two processes that take at once in the same conversations never take one seq twice', async () => {
+  const ids = await known(4);
+  const rounds = Array.from({ length: 25 }, (_, round) => round);
+  const taker = async (by: MongoStore) => {
+    const taken: string[] = [];
+    for (const round of rounds) {
+      const chosen = ids.filter((_, index) => (round + index) % 3 !== 0);
+      const seqs = await seqsOf([...chosen, ...chosen].map((id) => take(id, by)));
+      taken.push(...seqs.map((seq, index) => `${[...chosen, ...chosen][index]}:${seq}`));
+    }
+    return taken;
+  };
+  const taken = (await Promise.all([taker(store), taker(other)])).flat();
+  expect(new Set(taken).size).toBe(taken.length);
+  for (const id of ids) {
+    const seqs = taken.filter((key) => key.startsWith(id)).map((key) => Number(key.split(':')[1]));
+    const top = (await seqOf(id)) ?? 0;
+    const present = await other.messages.presentSeqs([{ conversationId: id, fromSeq: 1, toSeq: top }]);
+    const filled = [...(present.get(id)?.keys() ?? [])].filter((seq) => !seqs.includes(seq));
+    expect([...seqs, ...filled].toSorted((a, b) => a - b)).toEqual(Array.from({ length: top - 1 }, (_, i) => i + 2));
+  }
+});
