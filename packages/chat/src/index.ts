@@ -1,5 +1,6 @@
 export * from './access.ts';
-export * from './apply-receipts.ts';
+export * from './apply-delivered.ts';
+export * from './apply-reads.ts';
 export * from './attach-media.ts';
 export * from './change-finisher.ts';
 export * from './change-marks.ts';

@@ -1,4 +1,4 @@
-import { applyRead, createGroup, removeMember, sendMessage } from '@confab/chat';
+import { applyReads, createGroup, removeMember, sendMessage } from '@confab/chat';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -16,7 +16,7 @@ test('who wrote in a group and left it is not told any more that somebody reads 
   await sendMessage(chat.ctx, { senderId: 'ann', body: { conversationId, text: 'hello' }, traceId });
   await removeMember(chat.ctx, { userId: 'ann', conversationId, memberId: 'eve', traceId });
   chat.events.length = 0;
-  await applyRead(chat.ctx, { v: 1, id: 'r', at: 0, traceId, type: 'read', conversationId, userId: 'bob' }, false);
+  await applyReads(chat.ctx, [{ v: 1, id: 'r', at: 0, traceId, type: 'read', conversationId, userId: 'bob' }]);
   const reads = chat.events.filter(({ event }) => event.event === 'messages:read');
   expect(reads.map(({ recipients }) => recipients.toSorted())).toEqual([['ann', 'bob']]);
 });

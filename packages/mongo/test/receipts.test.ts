@@ -1,4 +1,4 @@
-import { applyDelivered, applyRead, sendMessage } from '@confab/chat';
+import { applyDelivered, applyReads, sendMessage } from '@confab/chat';
 import { STREAM_VERSION } from '@confab/contracts';
 import { ObjectId } from 'mongodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -29,7 +29,12 @@ async function group(...names: string[]) {
   const delivered = (userIds: string[], items: Awaited<ReturnType<typeof send>>[], redelivered = false) =>
     applyDelivered(chat.ctx, [{ ...envelope, type: 'delivered', userIds, items }], redelivered);
   const read = (userId: string, messageIds: string[], redelivered = false) =>
-    applyRead(chat.ctx, { ...envelope, type: 'read', userId, messageIds }, redelivered);
+    applyReads(chat.ctx, [{ ...envelope, type: 'read', userId, messageIds }], redelivered);
+  const readAll = (reads: { userId: string; messageIds?: string[]; fromSeq?: number; toSeq?: number }[]) =>
+    applyReads(
+      chat.ctx,
+      reads.map((receipt) => ({ ...envelope, type: 'read', ...receipt })),
+    );
   const told = (event: string) =>
     chat.events
       .filter(({ event: e }) => e.event === event && e.conversationId === conversationId)
@@ -39,7 +44,7 @@ async function group(...names: string[]) {
           recipients,
         })),
       );
-  return { people, send, delivered, read, told };
+  return { conversationId, people, send, delivered, read, readAll, told };
 }
 
 test('a message to a group is delivered once everybody has it, and its sender is told once', async () => {
@@ -142,4 +147,75 @@ test('reading goes to the highest named message, tells the senders and the reade
   expect((await chat.store.memberships.ofUser(carol))[0]?.readSeq).toBe(2);
   await read('stranger', [items[2]?.messageId ?? '']);
   expect(told('messages:read')).toHaveLength(1);
+});
+
+const idOf = (item: { messageId: string } | undefined) => item?.messageId ?? '';
+
+test('what one reader read in a batch is one event, and each reader has their own', async () => {
+  const { people, send, readAll, told } = await group('alice', 'bob', 'carol');
+  const [alice, bob, carol] = people as [string, string, string];
+  const items = [];
+  for (const text of ['one', 'two', 'three', 'four']) items.push(await send(alice, text));
+  await readAll([
+    { userId: bob, messageIds: [idOf(items[0])] },
+    { userId: carol, messageIds: [idOf(items[3])] },
+    { userId: bob, messageIds: [idOf(items[2])] },
+    { userId: bob, messageIds: [idOf(items[1])] },
+    { userId: 'stranger', messageIds: [idOf(items[3])] },
+  ]);
+  const ids = items.map(idOf);
+  expect(told('messages:read')).toMatchObject([
+    { readBy: bob, readSeq: 3, messageIds: ids.slice(0, 3) },
+    { readBy: carol, readSeq: 4, messageIds: ids },
+  ]);
+  expect(await chat.store.memberships.ofUser(bob)).toMatchObject([{ readSeq: 3, deliveredSeq: 3 }]);
+  expect(await chat.store.memberships.ofUser(carol)).toMatchObject([{ readSeq: 4, deliveredSeq: 4 }]);
+});
+
+test('receipts that say from where to where tell of just that, and move no watermark back', async () => {
+  const { people, send, readAll, told } = await group('alice', 'bob');
+  const [alice, bob] = people as [string, string];
+  for (const text of ['one', 'two', 'three', 'four', 'five']) await send(alice, text);
+  await readAll([
+    { userId: bob, fromSeq: 1, toSeq: 2 },
+    { userId: bob, fromSeq: 4, toSeq: 5 },
+    { userId: bob, fromSeq: 2, toSeq: 3 },
+  ]);
+  expect(told('messages:read')).toMatchObject([{ readSeq: 3 }, { readSeq: 5 }]);
+  expect(told('messages:read').map(({ messageIds }) => messageIds?.length)).toEqual([2, 1]);
+  await readAll([{ userId: bob, fromSeq: 0, toSeq: 1 }]);
+  expect(told('messages:read')).toHaveLength(3);
+  expect(await chat.store.memberships.ofUser(bob)).toMatchObject([{ readSeq: 5 }]);
+});
+
+test('a receipt beyond the newest message moves no further than that; one that names nothing is for everything', async () => {
+  const { people, send, readAll, told } = await group('alice', 'bob', 'carol');
+  const [alice, bob, carol] = people as [string, string, string];
+  await send(alice, 'one');
+  await send(alice, 'two');
+  await readAll([{ userId: bob, fromSeq: 0, toSeq: 900 }, { userId: carol }]);
+  expect(told('messages:read')).toMatchObject([
+    { readBy: bob, readSeq: 2 },
+    { readBy: carol, readSeq: 2 },
+  ]);
+  expect(await chat.store.memberships.ofUser(bob)).toMatchObject([{ readSeq: 2 }]);
+});
+
+test('more than one event may name is told in several', async () => {
+  const { conversationId, people, readAll, told } = await group('alice', 'bob');
+  const [alice, bob] = people as [string, string];
+  const _id = new ObjectId(conversationId);
+  const now = new Date();
+  await chat.store.db.collection('conversations').updateOne({ _id }, { $set: { seq: 700 } });
+  await chat.store.db.collection('messages').insertMany(
+    Array.from({ length: 700 }, (_, i) => ({
+      ...{ conversationId: _id, seq: i + 1, changeSeq: 0, senderId: alice, text: 'x', media: [], messageType: 'text' },
+      ...{ replyTo: null, deletedAt: null, deletedFor: [], createdAt: now, updatedAt: now },
+    })),
+  );
+  await readAll([
+    { userId: bob, fromSeq: 0, toSeq: 400 },
+    { userId: bob, fromSeq: 400, toSeq: 700 },
+  ]);
+  expect(told('messages:read').map(({ messageIds }) => messageIds?.length)).toEqual([400, 300]);
 });

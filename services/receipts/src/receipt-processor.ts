@@ -1,7 +1,7 @@
 import {
   applyDelivered,
   applyPresence,
-  applyRead,
+  applyReads,
   type ChatContext,
   type ContactBook,
   type Ids,
@@ -53,11 +53,7 @@ export function createReceiptProcessor(
       const of = <T extends ReceiptEvent['type']>(type: T) =>
         events.filter((event): event is Extract<ReceiptEvent, { type: T }> => event.type === type);
       await applyDelivered(ctx, of('delivered'), redelivered, step);
-      await inLanes(
-        of('read'),
-        ({ conversationId }) => conversationId,
-        (event) => applyRead(ctx, event, redelivered).then(step),
-      );
+      await applyReads(ctx, of('read'), redelivered, step);
       await inLanes(
         of('presence'),
         ({ userId }) => userId,

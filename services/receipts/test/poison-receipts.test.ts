@@ -29,9 +29,12 @@ const openBus = () =>
     ...{ consumerName: 'worker-1', claimIdleMs: 100 },
   });
 
-/** A conversation in which alice has written `count` messages. */
+/** A group in which alice has written `count` messages, for as many readers. */
 async function conversationOf(count: number): Promise<string> {
-  const { conversation } = await store.conversations.createDirect(['alice', 'bob'], new Date());
+  const participants = ['alice', ...Array.from({ length: count }, (_, i) => readerOf(i + 1))];
+  const conversation = await store.conversations.createGroup({
+    ...{ participants, name: null, ownerId: 'alice', now: new Date() },
+  });
   for (let seq = 1; seq <= count; seq++) {
     const [id, now] = [seq.toString(16).padStart(24, '0'), new Date()];
     const about = { senderId: 'alice', text: 'hi', messageType: 'text' as const, createdAt: now, deletedAt: null };
@@ -45,22 +48,25 @@ async function conversationOf(count: number): Promise<string> {
   return conversation.id;
 }
 
+const readerOf = (seq: number) => `reader-${seq}`;
+
+/** Each by a reader of their own: what one reader says in a batch is applied as one. */
 const readUpTo = (conversationId: string, toSeq: number): ReadReceipt => ({
   ...{ v: STREAM_VERSION, id: crypto.randomUUID(), at: Date.now(), traceId: 't' },
-  ...{ type: 'read', conversationId, userId: 'bob', fromSeq: toSeq - 1, toSeq },
+  ...{ type: 'read', conversationId, userId: readerOf(toSeq), fromSeq: toSeq - 1, toSeq },
 });
 
 test('a receipt that fails for itself is set aside after five deliveries, with its reason; the others go on in order', async () => {
   const [conversationId, bus] = [await conversationOf(5), await openBus()];
   const told: number[] = [];
   let tries = 0;
-  const raiseRead: typeof store.memberships.raiseRead = async (id, userId, seq) => {
-    if (seq !== 3) return store.memberships.raiseRead(id, userId, seq);
+  const raise: typeof store.memberships.raise = async (moves) => {
+    if (!moves.some(({ readSeq }) => readSeq === 3)) return store.memberships.raise(moves);
     tries++;
     throw new RangeError('the third is poison');
   };
   const worker = startReceiptsWorker({
-    store: { ...store, memberships: { ...store.memberships, raiseRead } },
+    store: { ...store, memberships: { ...store.memberships, raise } },
     bus: {
       ...bus,
       registry: bus.presence,

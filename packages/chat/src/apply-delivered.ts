@@ -1,17 +1,13 @@
-import { type DeliveredReceipt, limits, type ReadReceipt } from '@confab/contracts';
+import { type DeliveredReceipt, limits } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { OutboundEvent } from './ports/bus.ts';
 import type { DeliveredMark, MessageAuthor, Roster } from './ports/repositories.ts';
-import { encoded, outbound, publishOrLeaveToSync } from './publish.ts';
+import { encoded } from './publish.ts';
+import { rosterParts } from './roster-parts.ts';
 import { lowestTwo } from './views.ts';
 
 type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'log'>;
-
-/** Conversations whose receipts are applied together. Source: rows of two in each are about 50 kB. */
-const CONVERSATIONS_AT_ONCE = 200;
-/** Participants of such conversations, so that large groups do not gather. Source: 20,000 rows are about 5 MB. */
-const PEOPLE_AT_ONCE = 20_000;
 
 /**
  * Moves deliveredSeq of everybody named, then tells senders of each message that has now reached every other member.
@@ -26,29 +22,10 @@ export async function applyDelivered(
   onPart: () => void = () => {},
 ): Promise<void> {
   const byConversation = Map.groupBy(receipts, (receipt) => receipt.conversationId);
-  const ids = [...byConversation.keys()];
-  for (let from = 0; from < ids.length; from += CONVERSATIONS_AT_ONCE) {
-    const rosters = await ctx.store.conversations.rostersOf(ids.slice(from, from + CONVERSATIONS_AT_ONCE));
-    for (const part of inParts(rosters)) {
-      await applyTo(ctx, part, byConversation, redelivered);
-      onPart();
-    }
+  for await (const rosters of rosterParts(ctx.store.conversations, [...byConversation.keys()])) {
+    await applyTo(ctx, rosters, byConversation, redelivered);
+    onPart();
   }
-}
-
-/** Lists of conversations that have a bounded number of participants together, or are a single one. */
-function inParts(rosters: readonly Roster[]): Roster[][] {
-  const parts: Roster[][] = [];
-  let people = Number.POSITIVE_INFINITY;
-  for (const roster of rosters) {
-    people += roster.participants.length;
-    if (people <= PEOPLE_AT_ONCE) parts.at(-1)?.push(roster);
-    else {
-      parts.push([roster]);
-      people = roster.participants.length;
-    }
-  }
-  return parts;
 }
 
 async function applyTo(
@@ -199,53 +176,4 @@ async function authorsBetween(
   const known = named.filter(({ seq }, i) => seq !== named[i - 1]?.seq);
   if (known.length === to - from && known.length <= ANNOUNCED) return known;
   return inOrder(await ctx.store.messages.authors(step.roster.id, from, to, ANNOUNCED));
-}
-
-/**
- * Moves readSeq of the reader up, then tells the senders of what was read, and the reader's own devices.
- * @param redelivered the entry came before and its worker may have died between the two steps: told again then
- */
-export async function applyRead(ctx: WorkerContext, receipt: ReadReceipt, redelivered: boolean): Promise<void> {
-  const { conversationId, userId } = receipt;
-  const [conversation] = await ctx.store.conversations.rostersOf([conversationId]);
-  if (!conversation?.participants.includes(userId)) return;
-  const range = await readRange(ctx, conversation, receipt, redelivered);
-  if (range.to <= range.from) return;
-  const authors = await ctx.store.messages.authors(conversationId, range.from, range.to, limits.readIds);
-  const read = authors.filter((author) => author.senderId !== userId);
-  if (read.length === 0) return;
-  const payload = {
-    conversationId,
-    messageIds: read.map((m) => m.messageId).reverse(),
-    readBy: userId,
-    readSeq: range.to,
-  };
-  const event = outbound('messages:read', payload, { traceId: receipt.traceId, conversationId });
-  // Who wrote here and has left since hears no more of it.
-  const senders = new Set([userId, ...read.map((m) => m.senderId)]);
-  const members = conversation.participants.filter((id) => senders.has(id));
-  await publishOrLeaveToSync(ctx, event, members);
-}
-
-async function readRange(
-  ctx: WorkerContext,
-  conversation: Roster,
-  receipt: ReadReceipt,
-  redelivered: boolean,
-): Promise<{ from: number; to: number }> {
-  const { toSeq, fromSeq } = receipt;
-  const to = Math.min(conversation.seq, toSeq ?? (await highestNamed(ctx, conversation.id, receipt.messageIds)));
-  const { before } = await ctx.store.memberships.raiseRead(conversation.id, receipt.userId, to);
-  if (fromSeq !== undefined) return { from: fromSeq, to };
-  return { from: redelivered ? Math.max(0, to - limits.readIds) : before, to };
-}
-
-async function highestNamed(
-  ctx: WorkerContext,
-  conversationId: string,
-  ids: readonly string[] | undefined,
-): Promise<number> {
-  if (ids === undefined) return (await ctx.store.messages.newest(conversationId))?.seq ?? 0;
-  const rows = await ctx.store.messages.findByIds(conversationId, [...new Set(ids)]);
-  return rows.reduce((highest, row) => Math.max(highest, row.seq), 0);
 }
