@@ -2,15 +2,12 @@ import type { InboxBatch, InboxEntry, InboxReader } from '@confab/chat';
 import type { RedisConnection } from '@confab/redis';
 import { BLOCK_MS, ReadLoop } from './blocking-read.ts';
 import { decodeInboxEntry, type RawEntry } from './entry-codec.ts';
+import { ReadPace } from './read-pace.ts';
 
 /** Entries of one read. Source: packed to the full (16 KB each) they are 4 MB. */
 const READ_COUNT = 250;
 /** Events of one batch, about. Source: 500 events of 1 kB are handled in about 10 ms, and other work gets its turn in between. */
 const BATCH = 500;
-/** Pause between two reads under load: a read then brings several entries instead of one, at a cost of this much latency. */
-const PAUSE_UNDER_LOAD_MS = 6;
-/** Reads that follow each other faster than this are "under load". */
-const LOAD_GAP_MS = 5;
 /** Entry 1-1 opens the stream and is nobody's event: position 1 is entry 1-2. */
 const OPENER = 1;
 
@@ -24,10 +21,10 @@ export class RedisInboxReader implements InboxReader {
   readonly #connection: RedisConnection;
   readonly #loop: ReadLoop;
   readonly #instance: () => string;
+  readonly #pace = new ReadPace();
   #current = '';
   /** Sequence number of the last entry seen. */
   #last = OPENER;
-  #lastEntriesAt = 0;
 
   constructor(connection: RedisConnection, options: InboxReaderOptions) {
     this.#connection = connection;
@@ -57,8 +54,13 @@ export class RedisInboxReader implements InboxReader {
     while (!this.#loop.closed) {
       const entries = await this.#readSafely();
       if (entries.length === 0) continue;
-      yield* this.#batches(entries);
-      await this.#pauseUnderLoad(entries.length);
+      let events = 0;
+      for (const batch of this.#batches(entries)) {
+        events += batch.entries.length;
+        yield batch;
+      }
+      const pauseMs = this.#pace.after(events);
+      if (pauseMs > 0 && entries.length < READ_COUNT) await this.#loop.pause(pauseMs);
     }
   }
 
@@ -111,12 +113,5 @@ export class RedisInboxReader implements InboxReader {
       this.#connection.log.warn({ position, problem }, 'an inbox entry is not readable');
     }
     return { entries: events.map((event) => ({ position, ...event })), complete: problem === undefined };
-  }
-
-  async #pauseUnderLoad(entries: number): Promise<void> {
-    const now = performance.now();
-    const busy = now - this.#lastEntriesAt < LOAD_GAP_MS + PAUSE_UNDER_LOAD_MS;
-    this.#lastEntriesAt = now;
-    if (busy && entries < READ_COUNT) await this.#loop.pause(PAUSE_UNDER_LOAD_MS);
   }
 }

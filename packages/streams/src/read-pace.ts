@@ -1,0 +1,40 @@
+/** Events that a read should bring under load. Source: measured; with more, what a read itself costs is no longer seen in what a message costs. */
+const EVENTS = 8;
+/** Milliseconds of a pause at most: messages come later by half of it on average. Source: a fifth of what a message may take from sender to receiver. */
+const LONGEST_MS = 30;
+/** Milliseconds of a pause at least. Source: an inbox keeps 10,000 entries, and a read brings 250 of them. */
+const SHORTEST_MS = 6;
+/** Where the longest pause would bring fewer events than this, each is worth a read of its own, at once. */
+const WORTH_WAITING = 5;
+/** Milliseconds over which the rate of events is averaged: a few events that come together are not yet load. */
+const WINDOW_MS = 100;
+
+/**
+ * Says how long a reader pauses after a read, so that under load each read brings several events: what it costs Redis and the reader is shared by
+ * them, and gateways that share the load of one read together about as often as that one did. Few events are read one by one, at once.
+ */
+export class ReadPace {
+  readonly #now: () => number;
+  #lastAt = Number.NEGATIVE_INFINITY;
+  /** Events per millisecond, averaged. */
+  #rate = 0;
+
+  /** @param now milliseconds, monotonic */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /**
+   * Notes a read.
+   * @param events that it brought
+   * @returns milliseconds to wait before the next one; 0: none
+   */
+  after(events: number): number {
+    const now = this.#now();
+    const elapsed = Math.max(1, now - this.#lastAt);
+    this.#lastAt = now;
+    this.#rate += (events / elapsed - this.#rate) * (1 - Math.exp(-elapsed / WINDOW_MS));
+    if (this.#rate * LONGEST_MS < WORTH_WAITING) return 0;
+    return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, EVENTS / this.#rate));
+  }
+}
