@@ -2,7 +2,7 @@ import { type DeliveredReceipt, limits } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { OutboundEvent } from './ports/bus.ts';
-import type { DeliveredMark, MessageAuthor, Roster } from './ports/repositories.ts';
+import type { DeliveredMark, MessageAuthor, Roster, WatermarkMove } from './ports/repositories.ts';
 import { encoded } from './publish.ts';
 import { rosterParts } from './roster-parts.ts';
 import { lowestTwo } from './views.ts';
@@ -45,7 +45,7 @@ async function applyTo(
 
 interface DeliveredStep {
   roster: Roster;
-  moves: { conversationId: string; userId: string; deliveredSeq: number }[];
+  moves: WatermarkMove[];
   /** For a sender: the highest seq that had reached all others before, and has now. */
   before(senderId: string): number;
   after(senderId: string): number;
@@ -83,7 +83,9 @@ function deliveredStep(
   const lowestAfter = lowestTwo(roster.participants, (id) => now.get(id) ?? 0);
   return {
     roster,
-    moves: moved.map(([userId, deliveredSeq]) => ({ conversationId: roster.id, userId, deliveredSeq })),
+    moves: moved.map(([userId, deliveredSeq]) => ({
+      ...{ conversationId: roster.id, userId, deliveredSeq, known: old.has(userId) },
+    })),
     before: (senderId) => Math.min(lowestBefore.withoutUser(senderId), firstTold - 1),
     after: (senderId) => lowestAfter.withoutUser(senderId),
     items,

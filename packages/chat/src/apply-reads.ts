@@ -1,7 +1,7 @@
 import { limits, type ReadReceipt } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
-import type { MessageAuthor, Roster } from './ports/repositories.ts';
+import type { MessageAuthor, Roster, WatermarkMove } from './ports/repositories.ts';
 import { outbound, publishOrLeaveToSync } from './publish.ts';
 import { rosterParts } from './roster-parts.ts';
 
@@ -88,7 +88,7 @@ async function applyTo(ctx: WorkerContext, reads: readonly Read[], redelivered: 
   const rows = await ctx.store.memberships.ofConversations([...byConversation.keys()]);
   const before = new Map(rows.map(({ conversationId, userId, readSeq }) => [`${conversationId} ${userId}`, readSeq]));
   const members = [...Map.groupBy(reads, ({ roster, userId }) => `${roster.id} ${userId}`)];
-  await ctx.store.memberships.raise(members.flatMap(([key, own]) => moveOf(own, before.get(key) ?? 0)));
+  await ctx.store.memberships.raise(members.flatMap(([key, own]) => moveOf(own, before.get(key))));
   const ranges = members.flatMap(([key, own]) => rangesOf(own, before.get(key) ?? 0, redelivered));
   const found = await inBatches([...Map.groupBy(ranges, ({ roster }) => roster.id).values()], AT_ONCE, (list) =>
     withAuthors(ctx, list),
@@ -97,11 +97,11 @@ async function applyTo(ctx: WorkerContext, reads: readonly Read[], redelivered: 
 }
 
 /** Who has read a message has received it. Where the watermark stands there already there is nothing to write. */
-function moveOf(reads: readonly Read[], before: number) {
+function moveOf(reads: readonly Read[], before: number | undefined): WatermarkMove[] {
   const [{ roster, userId } = {}] = reads;
   const seq = Math.max(...reads.map(({ to }) => to));
-  if (!roster || userId === undefined || seq <= before) return [];
-  return [{ conversationId: roster.id, userId, readSeq: seq, deliveredSeq: seq }];
+  if (!roster || userId === undefined || seq <= (before ?? 0)) return [];
+  return [{ conversationId: roster.id, userId, readSeq: seq, deliveredSeq: seq, known: before !== undefined }];
 }
 
 /** What there is to tell of one reader in one conversation: ranges that touch each other are one, as long as an event may name them. */

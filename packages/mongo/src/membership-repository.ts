@@ -1,8 +1,9 @@
 import { inBatches, type MembersDigest, type MembershipRepository, markBefore, type WatermarkMove } from '@confab/chat';
-import type { AnyBulkWriteOperation, ObjectId, UpdateFilter } from 'mongodb';
+import type { AnyBulkWriteOperation, Document, ObjectId, UpdateFilter } from 'mongodb';
 import { type Collections, ONE_REPLY } from './collections.ts';
 import { type MembershipDoc, oid, toMembership } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
+import { runWrite } from './write-command.ts';
 
 /** Conversations whose members are added up by one command, and such commands under way for one request. Source: as for unread counts. */
 const DIGESTS_AT_ONCE = 250;
@@ -33,7 +34,8 @@ async function digestsIn(memberships: Collections['memberships'], ids: string[])
   ]);
 }
 
-export function createMembershipRepository({ memberships }: Collections): MembershipRepository {
+export function createMembershipRepository(collections: Collections): MembershipRepository {
+  const { memberships } = collections;
   const key = (conversationId: string, userId: string) => ({ conversationId: oid(conversationId), userId });
 
   /** Two first writes race on the unique pair: the loser finds the row there and updates it. */
@@ -129,7 +131,7 @@ export function createMembershipRepository({ memberships }: Collections): Member
           tokens: (doc.changing ?? []).filter((token) => token < markBefore(before)),
         }));
       }),
-    raise: (moves) => bulkUpsert(moves.map(raiseOperation)),
+    raise: (moves) => guarded(() => raiseAll(collections, moves)),
     raiseRead: (conversationId, userId, seq) =>
       guarded(async () => {
         const update = { $max: { readSeq: seq, deliveredSeq: seq }, ...onInsert('readSeq', 'deliveredSeq') };
@@ -164,16 +166,27 @@ function joinUpdate(joinedSeq: number, token: string | undefined): UpdateFilter<
   };
 }
 
-function raiseOperation(move: WatermarkMove): AnyBulkWriteOperation<MembershipDoc> {
-  const raised = {
-    ...(move.deliveredSeq !== undefined && { deliveredSeq: move.deliveredSeq }),
-    ...(move.readSeq !== undefined && { readSeq: move.readSeq }),
-  };
-  return {
-    updateOne: {
-      filter: { conversationId: oid(move.conversationId), userId: move.userId },
-      update: { $max: raised, ...onInsert(...(Object.keys(raised) as (keyof typeof INITIAL)[])) },
-      upsert: true,
-    },
-  };
+/** Rows of one command. Source: 250 bytes each. */
+const MOVES_AT_ONCE = 1_000;
+
+async function raiseAll({ db, memberships }: Collections, moves: readonly WatermarkMove[]): Promise<void> {
+  for (let from = 0; from < moves.length; from += MOVES_AT_ONCE) {
+    const update = async (updates: readonly Document[]) => {
+      const { failures } = await runWrite(db, { update: memberships.collectionName, updates }, 'majority');
+      return [...failures];
+    };
+    const updates = moves.slice(from, from + MOVES_AT_ONCE).map(raiseStatement);
+    let failures = await update(updates);
+    // Two first writes race on the unique pair: the loser finds the row there and updates it.
+    if (failures.length > 0 && failures.every(([, error]) => isDuplicateKey(error)))
+      failures = await update(failures.map(([index]) => updates[index] as Document));
+    for (const [, error] of failures) throw error;
+  }
+}
+
+function raiseStatement({ conversationId, userId, deliveredSeq, readSeq, known }: WatermarkMove): Document {
+  const raised = { ...(deliveredSeq !== undefined && { deliveredSeq }), ...(readSeq !== undefined && { readSeq }) };
+  const q = { conversationId: oid(conversationId), userId };
+  if (known) return { q, u: { $max: raised } };
+  return { q, u: { $max: raised, ...onInsert(...(Object.keys(raised) as (keyof typeof INITIAL)[])) }, upsert: true };
 }

@@ -219,3 +219,16 @@ test('more than one event may name is told in several', async () => {
   ]);
   expect(told('messages:read').map(({ messageIds }) => messageIds?.length)).toEqual([400, 300]);
 });
+
+test('first watermarks of one member that race all count, and more of them than one command takes', async () => {
+  const conversationId = new ObjectId().toHexString();
+  const { raise, ofConversations } = chat.store.memberships;
+  await Promise.all([3, 9, 5, 7, 1, 8].map((deliveredSeq) => raise([{ conversationId, userId: 'bob', deliveredSeq }])));
+  await raise([{ conversationId, userId: 'bob', deliveredSeq: 4, readSeq: 2, known: true }]);
+  expect(await ofConversations([conversationId])).toMatchObject([{ userId: 'bob', deliveredSeq: 9, readSeq: 2 }]);
+  const [groupId, members] = [new ObjectId().toHexString(), Array.from({ length: 1_100 }, (_, i) => `m${i}`)];
+  await raise(members.map((userId, i) => ({ conversationId: groupId, userId, deliveredSeq: i + 1 })));
+  const rows = await ofConversations([groupId]);
+  expect(rows.map((row) => row.deliveredSeq).toSorted((a, b) => a - b)).toEqual(members.map((_, i) => i + 1));
+  expect(rows[0]).toMatchObject({ readSeq: 0, joinedSeq: 0, active: true });
+});

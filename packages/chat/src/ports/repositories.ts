@@ -220,6 +220,8 @@ export interface WatermarkMove {
   userId: string;
   deliveredSeq?: number;
   readSeq?: number;
+  /** The member's row was seen: rows never go, so this is an update. */
+  known?: boolean;
 }
 
 export interface UserRepository {
