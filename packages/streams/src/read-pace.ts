@@ -2,7 +2,7 @@
 const EVENTS = 8;
 /** Milliseconds of a pause at most: messages come later by half of it on average. Source: a fifth of what a message may take from sender to receiver. */
 const LONGEST_MS = 30;
-/** Milliseconds of a pause at least. Source: an inbox keeps 10,000 entries, and a read brings 250 of them. */
+/** Milliseconds of a pause at least. Source: an inbox keeps 10,000 entries, and a read brings 500 of them. */
 const SHORTEST_MS = 6;
 /** Where the longest pause would bring fewer events than this, each is worth a read of its own, at once. */
 const WORTH_WAITING = 5;

@@ -26,10 +26,18 @@ export interface InboxHandlerOptions extends Pick<PushOptions, 'onMembers' | 'on
 export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
   const { io, onMembers, onGap, outbox, counters, clock, newId, log } = options;
   let lagMs = 0;
+  /** Events that were pushed since they were last counted, by name: one count for many costs as much as for one. */
+  const pushed = new Map<string, number>();
   const onPushed = ({ meta }: InboxEntry) => {
     lagMs = Math.max(0, clock.now() - meta.at);
     counters().pushLatency.observe(lagMs / 1_000);
-    counters().pushed.inc({ event: Object.hasOwn(serverEvents, meta.event) ? meta.event : 'other' });
+    pushed.set(meta.event, (pushed.get(meta.event) ?? 0) + 1);
+  };
+  const countPushed = () => {
+    for (const [name, count] of pushed) {
+      counters().pushed.inc({ event: Object.hasOwn(serverEvents, name) ? name : 'other' }, count);
+    }
+    pushed.clear();
   };
   const push = createPush({ io, onMembers, onGap, onPushed, log });
   const isConnected = (userId: string) => io.sockets.adapter.rooms.has(userRoom(userId));
@@ -37,6 +45,7 @@ export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
     async handle(batch) {
       if (batch.gap) counters().gaps.inc();
       await push(batch);
+      countPushed();
       outbox.add(...deliveryReceipts(batch.entries, { isConnected, now: () => clock.now(), newId }));
     },
     lagMs: () => lagMs,
