@@ -7,6 +7,7 @@ import type { PublishedMarks } from './outbox.ts';
 import type { SeqTaken } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { newMessageView, publishMessage } from './publish.ts';
+import { sendInWave } from './send-waves.ts';
 import { shareSend } from './shared-sends.ts';
 import { viewMedia } from './view-media.ts';
 import { messageView, watermarksOf } from './views.ts';
@@ -33,9 +34,13 @@ export async function sendMessage(
 ): Promise<Message> {
   const { senderId, body } = request;
   checkContent(body);
-  await takeMessageBudget(ctx, senderId, body);
-  if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
-  return shareSend(ctx.store, senderId, body, () => storeAndTell(ctx, request));
+  return shareSend(ctx.store, senderId, body, () =>
+    sendInWave(ctx.store, body, async () => {
+      await takeMessageBudget(ctx, senderId, body);
+      if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
+      return storeAndTell(ctx, request);
+    }),
+  );
 }
 
 async function storeAndTell(

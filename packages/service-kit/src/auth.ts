@@ -1,5 +1,5 @@
 import { ChatError, publicUrlProblem, UserId, UserProfile, validatorOf } from '@confab/contracts';
-import { type Algorithm, createVerifier, TOKEN_ERROR_CODES } from 'fast-jwt';
+import { createVerifier, TOKEN_ERROR_CODES } from 'fast-jwt';
 import { createJwksKeys, type TokenHeader } from './jwks.ts';
 import { acceptedAlgorithms, type JwtConfig, publicKeyPem } from './jwt-config.ts';
 
@@ -35,49 +35,23 @@ const CACHE_TTL_MS = 60_000;
 /** Unix seconds above which a date is not one (year 5138); refuses 1e999, which JSON reads as Infinity. */
 const MAX_DATE = 1e11;
 
-/** The options of fast-jwt and of @fastify/jwt, so that both services accept exactly the same tokens. */
-export interface JwtOptions {
-  /** Finds the key of a token by its decoded form, for @fastify/jwt (`decode.complete` is needed for the header). */
-  secret: (request: unknown, token: { header: TokenHeader }) => Promise<string>;
-  decode: { complete: true };
-  verify: {
-    algorithms: Algorithm[];
-    requiredClaims: string[];
-    allowedIss?: string;
-    allowedAud?: string;
-    /** Milliseconds. */
-    clockTolerance: number;
-    cache: number;
-    cacheTTL: number;
-    errorCacheTTL: number;
-  };
-}
-
-/**
- * Options for `fastify.register(fastifyJwt, jwtOptions(config))`. Turn what `request.jwtVerify()` returns into an identity with
- * `identityFromClaims`, and what it throws into a ChatError with `authError`; not with `formatUser`, whose errors it does not catch.
- * @throws ConfigError if the JWT variables do not fit together
- */
-export function jwtOptions(config: JwtConfig): JwtOptions {
+function verifierOptions(config: JwtConfig) {
   const keyOf = keySource(config);
   return {
-    secret: (_request, token) => keyOf(token.header),
-    decode: { complete: true },
-    verify: {
-      algorithms: acceptedAlgorithms(config),
-      requiredClaims: [
-        'exp',
-        config.JWT_USER_CLAIM,
-        ...(config.JWT_ISSUER ? ['iss'] : []),
-        ...(config.JWT_AUDIENCE ? ['aud'] : []),
-      ],
-      ...(config.JWT_ISSUER && { allowedIss: config.JWT_ISSUER }),
-      ...(config.JWT_AUDIENCE && { allowedAud: config.JWT_AUDIENCE }),
-      clockTolerance: config.JWT_CLOCK_TOLERANCE * 1_000,
-      cache: CACHE_SIZE,
-      cacheTTL: CACHE_TTL_MS,
-      errorCacheTTL: -1,
-    },
+    key: ({ header }: { header: TokenHeader }) => keyOf(header),
+    algorithms: acceptedAlgorithms(config),
+    requiredClaims: [
+      'exp',
+      config.JWT_USER_CLAIM,
+      ...(config.JWT_ISSUER ? ['iss'] : []),
+      ...(config.JWT_AUDIENCE ? ['aud'] : []),
+    ],
+    ...(config.JWT_ISSUER && { allowedIss: config.JWT_ISSUER }),
+    ...(config.JWT_AUDIENCE && { allowedAud: config.JWT_AUDIENCE }),
+    clockTolerance: config.JWT_CLOCK_TOLERANCE * 1_000,
+    cache: CACHE_SIZE,
+    cacheTTL: CACHE_TTL_MS,
+    errorCacheTTL: -1,
   };
 }
 
@@ -94,10 +68,12 @@ function keySource(config: JwtConfig): (header: TokenHeader) => Promise<string> 
   };
 }
 
-/** The verifier for services that have no fastify. Verified tokens are cached by hash until they expire. */
+/**
+ * The verifier of both services, so that they accept exactly the same tokens. Verified tokens are cached by hash until they expire.
+ * @throws ConfigError if the JWT variables do not fit together
+ */
 export function createTokenVerifier(config: JwtConfig): TokenVerifier {
-  const { secret, verify: options } = jwtOptions(config);
-  const verifyToken = createVerifier({ ...options, key: (token: { header: TokenHeader }) => secret(undefined, token) });
+  const verifyToken = createVerifier(verifierOptions(config));
   return {
     async verify(token) {
       if (typeof token !== 'string' || token.length === 0 || token.length > MAX_TOKEN_LENGTH)
@@ -111,13 +87,12 @@ export function createTokenVerifier(config: JwtConfig): TokenVerifier {
   };
 }
 
-/** What a failed verification, by fast-jwt or @fastify/jwt, is told as. */
-export function authError(error: unknown): ChatError {
+/** What a failed verification is told as. */
+function authError(error: unknown): ChatError {
   if (error instanceof ChatError) return error;
   const { code, originalError } = error as { code?: string; originalError?: unknown };
   if (originalError instanceof ChatError) return originalError;
-  const expired = code === TOKEN_ERROR_CODES.expired || code === 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED';
-  return new ChatError(expired ? 'TOKEN_EXPIRED' : 'UNAUTHENTICATED', { cause: error });
+  return new ChatError(code === TOKEN_ERROR_CODES.expired ? 'TOKEN_EXPIRED' : 'UNAUTHENTICATED', { cause: error });
 }
 
 const userIdValidator = validatorOf(UserId);
@@ -129,7 +104,7 @@ const profileValidators = Object.entries(UserProfile.properties).map(
  * Checks the claims of a verified token, whose types no signature vouches for.
  * @throws ChatError UNAUTHENTICATED if the user id is not an id, or a date is not a date
  */
-export function identityFromClaims(claims: unknown, config: Pick<JwtConfig, 'JWT_USER_CLAIM'>): Identity {
+function identityFromClaims(claims: unknown, config: Pick<JwtConfig, 'JWT_USER_CLAIM'>): Identity {
   const own = ownClaims(claims);
   const userId = own[config.JWT_USER_CLAIM];
   if (!userIdValidator.Check(userId))

@@ -31,6 +31,7 @@ import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './handlers/types.ts';
+import { lazyLogger } from './lazy-logger.ts';
 import { createObjectIds } from './object-ids.ts';
 import { addressLimit } from './plugins/address-limit.ts';
 import { authentication } from './plugins/authentication.ts';
@@ -160,6 +161,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
 function newFastify({ config, logger }: ApiDependencies): FastifyInstance {
   return fastify({
     loggerInstance: logger as never,
+    childLoggerFactory: (parent, bindings, options) => lazyLogger(() => parent.child(bindings, options)),
     requestIdHeader: false,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     genReqId: (raw) => traceIdFrom(raw.headers['x-trace-id'], raw.headers.traceparent),

@@ -1,14 +1,6 @@
 import type { ContactBook, RevocationList } from '@confab/chat';
 import { ChatError, type RouteAccess } from '@confab/contracts';
-import {
-  authError,
-  createTokenVerifier,
-  type Identity,
-  identityFromClaims,
-  type JwtConfig,
-  jwtOptions,
-} from '@confab/service-kit';
-import fastifyJwt from '@fastify/jwt';
+import { createTokenVerifier, type Identity, type JwtConfig } from '@confab/service-kit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
@@ -37,9 +29,7 @@ const ADMIN_SCOPE = 'chat:admin';
 /** Verifies the bearer token, counts the request for its user, and makes the user known from its claims at first contact. */
 export const authentication = fp(
   async (app: FastifyInstance, { config, revocations, contacts }: AuthenticationOptions) => {
-    await app.register(fastifyJwt, jwtOptions(config) as never);
     app.decorateRequest('identity', null as unknown as Identity);
-
     const verifier = createTokenVerifier(config);
 
     const admit = async (identity: Identity, access: RouteAccess): Promise<void> => {
@@ -56,7 +46,7 @@ export const authentication = fp(
     };
 
     app.decorate('authenticate', (access: RouteAccess) => async (request: FastifyRequest) => {
-      const identity = await identify(request, config);
+      const identity = await verifier.verify(bearerToken(request));
       await admit(identity, access);
       request.identity = identity;
     });
@@ -68,10 +58,9 @@ export const authentication = fp(
   },
 );
 
-async function identify(request: FastifyRequest, config: JwtConfig): Promise<Identity> {
-  try {
-    return identityFromClaims(await request.jwtVerify(), config);
-  } catch (error) {
-    throw authError(error);
-  }
+/** @throws ChatError UNAUTHENTICATED if there is no bearer token */
+function bearerToken({ headers }: FastifyRequest): string {
+  const token = /^Bearer ([^ ]+)$/i.exec(headers.authorization ?? '')?.[1];
+  if (token === undefined) throw new ChatError('UNAUTHENTICATED');
+  return token;
 }
