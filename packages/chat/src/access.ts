@@ -1,6 +1,7 @@
 import { ChatError } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
+import { isSettled } from './own-row.ts';
 
 /**
  * The conversation, if the user takes part in it.
@@ -30,11 +31,11 @@ export async function messageFor(ctx: ChatContext, userId: string, messageId: st
   const message = await ctx.store.messages.findById(messageId);
   // An unknown id costs the same two look-ups as a foreign one, so that time tells nothing either.
   const conversationId = message?.conversationId ?? NOWHERE;
-  const [conversation, membership] = await Promise.all([
-    ctx.store.conversations.findFor(userId, conversationId),
-    ctx.store.memberships.find(conversationId, userId),
-  ]);
-  if (!message || !conversation || !isVisible(message, userId, membership)) throw new ChatError('NOT_FOUND');
+  const own = () => ctx.store.memberships.find(conversationId, userId);
+  const [conversation, row] = await Promise.all([ctx.store.conversations.findFor(userId, conversationId), own()]);
+  if (!message || !conversation) throw new ChatError('NOT_FOUND');
+  const membership = isSettled(conversation, row) ? row : await own();
+  if (!isVisible(message, userId, membership)) throw new ChatError('NOT_FOUND');
   return { message, conversation, membership };
 }
 

@@ -2,6 +2,7 @@ import { limits, type Message, STREAM_VERSION } from '@confab/contracts';
 import { conversationFor, messageFor } from './access.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
+import { isSettled } from './own-row.ts';
 import type { HistoryQuery } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { viewMedia } from './view-media.ts';
@@ -38,7 +39,8 @@ export async function listMessages(ctx: ChatContext, request: HistoryRequest): P
     read(request.after ?? 0),
     ctx.store.messages.countVoids(conversationId, 0),
   ]);
-  const own = members.find((row) => row.userId === userId);
+  const row = members.find((member) => member.userId === userId);
+  const own = isSettled(conversation, row) ? row : await ctx.store.memberships.find(conversationId, userId);
   const joinedSeq = own?.joinedSeq ?? 0;
   const [rows, voids, hidden] = await Promise.all([
     // From the newest down, what is older than their joining is at the end of the page; from the oldest up it takes the place of the rest.
@@ -92,7 +94,7 @@ export async function describeMessages(
 interface Fetched {
   userId: string;
   conversation: StoredConversation;
-  own: StoredMembership | undefined;
+  own: StoredMembership | null | undefined;
   messages: readonly StoredMessage[];
   traceId: string;
 }

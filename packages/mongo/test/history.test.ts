@@ -1,4 +1,4 @@
-import { deleteMessage, listMessages } from '@confab/chat';
+import { addMembers, type ChatContext, deleteMessage, getMessage, listMessages } from '@confab/chat';
 import { ObjectId } from 'mongodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
@@ -32,8 +32,8 @@ async function groupWithLateMember(): Promise<string> {
   return id;
 }
 
-const page = async (conversationId: string, userId: string, rest: object = {}) => {
-  const found = await listMessages(chat.ctx, { userId, conversationId, traceId: 't', ...rest });
+const page = async (conversationId: string, userId: string, rest: object = {}, ctx: ChatContext = chat.ctx) => {
+  const found = await listMessages(ctx, { userId, conversationId, traceId: 't', ...rest });
   return { seqs: found.messages.map((m) => m.seq), total: found.pagination.total };
 };
 
@@ -63,4 +63,54 @@ test('history of a conversation that one is not in is that of an unknown one', a
   const id = await groupWithLateMember();
   await expect(page(id, 'mallory')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await expect(page('0'.repeat(24), 'mallory')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+/** The same store, in which `change` happens between the reads of the members and of the conversation. */
+function changingBetween(change: () => Promise<unknown>): ChatContext {
+  const { conversations, memberships } = chat.ctx.store;
+  const changed = Promise.withResolvers<void>();
+  let changing: Promise<void> | undefined;
+  const thenChange = async <T>(reading: Promise<T>): Promise<T> => {
+    const rows = await reading;
+    changing ??= change().then(() => changed.resolve(), changed.reject);
+    await changing;
+    return rows;
+  };
+  const ofConversations = (ids: string[]) => thenChange(memberships.ofConversations(ids));
+  const find = (conversationId: string, userId: string) => thenChange(memberships.find(conversationId, userId));
+  const findFor = async (userId: string, id: string) => {
+    await changed.promise;
+    return conversations.findFor(userId, id);
+  };
+  const store = {
+    ...chat.ctx.store,
+    conversations: { ...conversations, findFor },
+    memberships: { ...memberships, ofConversations, find },
+  };
+  return { ...chat.ctx, store };
+}
+
+test.each([
+  { who: 'a new member', before: async () => {} },
+  { who: 'a former member', before: (id: string) => chat.store.memberships.leave(id, 'dave', 'left') },
+])('$who whose row is read before they join sees nothing older than their joining', async ({ before }) => {
+  const id = await groupWithLateMember();
+  await before(id);
+  const join = () => addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['dave'], traceId: 't' });
+  expect(await page(id, 'dave', {}, changingBetween(join))).toEqual({ seqs: [], total: 0 });
+});
+
+test('a member whose joining is tried again meanwhile sees nothing older than the last attempt', async () => {
+  const id = await groupWithLateMember();
+  await chat.store.memberships.ensure(id, ['dave'], 8, 'first attempt');
+  const join = () => addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['dave'], traceId: 't' });
+  expect(await page(id, 'dave', {}, changingBetween(join))).toEqual({ seqs: [], total: 0 });
+});
+
+test('a message older than the joining is unknown to whoever joins while it is looked up', async () => {
+  const id = await groupWithLateMember();
+  const { messages } = await listMessages(chat.ctx, { userId: 'alice', conversationId: id, traceId: 't' });
+  const join = () => addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['dave'], traceId: 't' });
+  const looking = getMessage(changingBetween(join), 'dave', messages[0]?._id ?? '');
+  await expect(looking).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
