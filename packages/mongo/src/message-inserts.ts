@@ -31,9 +31,19 @@ export function createMessageInserts(collections: Collections): (message: Stored
       } catch (error) {
         // A lost reply leaves it open whether the insert happened. The same _id again settles it: then it is there already.
         if (!isUnknownResult(error) && !isWriteConflict(error)) throw error;
-        return insertTogether(message);
+        const result = await insertTogether(message);
+        if (result.kind === 'inserted') await raiseSeq(collections, message);
+        return result;
       }
     });
+}
+
+/**
+ * Raises the conversation's seq to that of a message. The store that took the first try may have gone, and with it the seq that it had given and not
+ * yet passed on: a message above its conversation's seq would be in no sync until the next one.
+ */
+async function raiseSeq({ conversations }: Collections, { conversationId, seq }: StoredMessage): Promise<void> {
+  await conversations.updateOne({ _id: oid(conversationId), seq: { $lt: seq } }, { $max: { seq } });
 }
 
 /** @throws what fails all of them: no answer, or the majority did not confirm */

@@ -1,7 +1,7 @@
 import type { SeqTaken } from '@confab/chat';
 
-/** Conversations remembered. Source: a few hundred bytes each. */
-const REMEMBERED = 20_000;
+/** Conversations remembered. Source: 300 bytes each, and 2 kB with 20 participants whose ids are long: 20 MB at most. */
+const REMEMBERED = 10_000;
 /** Participants of a conversation that is remembered at most: all of them are named in the condition of each take. */
 const FEW = 20;
 /** Takes without a forecast after the first miss; twice as many after each further one in a row, up to MOST. */

@@ -8,7 +8,7 @@ import { runWrite } from './write-command.ts';
 
 /*
  * Taking a number is acknowledged by the primary alone: the insert of the message that follows asks for the majority, and a majority that has the
- * insert has everything that the primary wrote before it.
+ * insert has everything that the same primary wrote before it. Where the insert went to another one, see message-inserts.
  */
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
@@ -84,10 +84,14 @@ async function takeAll(
   batch: readonly Request[],
 ): Promise<PromiseSettledResult<SeqTaken | null>[]> {
   const takes = takesOf(forecasts, batch);
-  const taken = await takeForecast(collections, forecasts, takes);
-  const outcomes = new Map<number, SeqTaken>();
-  for (const { from, participants, requests } of taken) {
-    for (const [index, { place }] of requests.entries()) outcomes.set(place, { seq: from + index + 1, participants });
+  const outcomes = new Map<number, SeqTaken | Promise<never>>();
+  try {
+    for (const { from, participants, requests } of await takeForecast(collections, forecasts, takes)) {
+      for (const [index, { place }] of requests.entries()) outcomes.set(place, { seq: from + index + 1, participants });
+    }
+  } catch (error) {
+    // Those that were in no take do not fail with the others.
+    for (const { place } of takes.flatMap(({ requests }) => requests)) outcomes.set(place, Promise.reject(error));
   }
   return Promise.allSettled(
     batch.map((request, place) => outcomes.get(place) ?? takeOne(collections, forecasts, request)),
@@ -145,11 +149,12 @@ async function findTaken(collections: Collections, takes: readonly Take[], count
     if (!now || now.seq === take.from) continue;
     // Whoever takes a seq sets the preview: while ours is shown, nobody came after us.
     if (now.messageId === lastOf(take).preview.messageId) taken.push(take);
-    else open.push(take);
+    // And who came after us went further than we.
+    else if (now.seq > take.from + take.requests.length) open.push(take);
   }
   const missing = count - taken.length;
   if (missing === open.length) return [...taken, ...open];
-  // Some other process took seqs of several conversations at this moment, in one of them after us.
+  // Others took seqs of several of the conversations at this moment, in one of them after us.
   if (missing > 0) await giveUp(collections, open);
   return taken;
 }
@@ -166,7 +171,7 @@ async function conversationsOf({ conversations }: Collections, takes: readonly T
 }
 
 /**
- * Voids seqs that are ours or another process's, so that none of ours stays a hole. A message that another process has on its way for one of
+ * Voids seqs that are ours or somebody else's, so that none of ours stays a hole. A message that somebody else has on its way for one of
  * them takes another seq then, as it does where the hole filler was faster.
  */
 async function giveUp({ messages }: Collections, takes: readonly Take[]): Promise<void> {

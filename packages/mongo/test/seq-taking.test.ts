@@ -109,12 +109,32 @@ test('where it cannot be told which takes happened, none of their seqs stays a h
   });
   const takes = seqsOf([take(stale), take(overtaken)]);
   await eventually(async () => expect(await seqOf(overtaken)).toBe(2));
+  await take(stale, other);
   await take(overtaken, other);
   end();
   proxy.heal();
-  expect(await takes).toEqual([3, 4]);
+  expect(await takes).toEqual([4, 4]);
   const present = await other.messages.presentSeqs([{ conversationId: overtaken, fromSeq: 0, toSeq: 10 }]);
   expect(present.get(overtaken)).toEqual(new Map([[2, { void: true }]]));
+});
+
+test('a take that another process was before is known not to have happened, and voids nothing', async () => {
+  const [ids, fresh] = [await known(3), await known(1)];
+  for (const id of ids) await take(id, other);
+  const [first = ''] = ids;
+  const end = proxy.onRequest((chunk) => {
+    if (chunk.toString('latin1').includes('update\0')) proxy.stall();
+  });
+  const takes = seqsOf([...fresh, ...ids, first].map((id) => take(id)));
+  await eventually(async () => expect(await seqOf(fresh[0] as string)).toBe(2));
+  await take(fresh[0] as string, other);
+  end();
+  proxy.heal();
+  expect(await takes).toEqual([2, 3, 3, 3, 4]);
+  const present = await other.messages.presentSeqs(
+    [...fresh, ...ids].map((conversationId) => ({ conversationId, fromSeq: 0, toSeq: 20 })),
+  );
+  expect([...present.values()].flatMap((rows) => [...rows])).toEqual([]);
 });
 
 test('a lost reply is told, and the next take goes on from where the store is', async () => {
@@ -145,4 +165,18 @@ test('two processes that take at once in the same conversations never take one s
     const filled = [...(present.get(id)?.keys() ?? [])].filter((seq) => !seqs.includes(seq));
     expect([...seqs, ...filled].toSorted((a, b) => a - b)).toEqual(Array.from({ length: top - 1 }, (_, i) => i + 2));
   }
+});
+
+test('a message whose seq went away with the store that gave it raises its conversation', async () => {
+  const [id = ''] = await known(1);
+  const seq = (await take(id))?.seq ?? 0;
+  await other.db.collection('conversations').updateOne({ _id: new ObjectId(id) }, { $set: { seq: seq - 1 } });
+  proxy.loseReplies({ request: /insert\0/, times: 1, how: 'cut' });
+  const message = { id: newId(), conversationId: id, seq, changeSeq: 0, senderId: 'alice', clientMessageId: null };
+  const about = { text: 'hello', messageType: 'text', replyTo: null, deletedAt: null } as const;
+  const at = { createdAt: new Date(), updatedAt: new Date() };
+  expect(await store.messages.insert({ ...message, ...about, media: [], deletedFor: [], ...at })).toEqual({
+    kind: 'inserted',
+  });
+  expect(await seqOf(id)).toBe(seq);
 });
