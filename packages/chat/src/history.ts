@@ -25,6 +25,9 @@ export interface HistoryPage {
   pagination: { page: number; limit: number; total: number };
 }
 
+/** Messages before a page up to which it is read before it is known that the user may: a stranger's deep page is no work for the store. */
+const SHALLOW = 1_000;
+
 /**
  * One page of history in ascending order; page 1 holds the newest messages. What is fetched counts as delivered.
  * @throws ChatError NOT_FOUND
@@ -32,11 +35,13 @@ export interface HistoryPage {
 export async function listMessages(ctx: ChatContext, request: HistoryRequest): Promise<HistoryPage> {
   const { userId, conversationId, page = 1, limit = limits.pageDefault } = request;
   const read = (aboveSeq: number) => ctx.store.messages.history(historyQuery(request, aboveSeq));
+  const access = conversationFor(ctx, userId, conversationId);
+  const readEarly = () => read(request.after ?? 0);
   // All at once, the page as if the user had always been a member: what they may not see is thrown away, nothing waits for it.
   const [conversation, members, early, allVoids] = await Promise.all([
-    conversationFor(ctx, userId, conversationId),
+    access,
     ctx.store.memberships.ofConversations([conversationId]),
-    read(request.after ?? 0),
+    (page - 1) * limit <= SHALLOW ? readEarly() : access.then(readEarly),
     ctx.store.messages.countVoids(conversationId, 0),
   ]);
   const row = members.find((member) => member.userId === userId);
