@@ -66,6 +66,29 @@ async function planOf(cursor: { explain(verbosity: 'executionStats'): Promise<Do
 }
 
 describe('plans of a chat', () => {
+  it('finds the same by branches of one form as by a scan, whatever values are among them', async () => {
+    const branch = (seq: object | number | null) => ({ conversationId, seq });
+    const lists = [
+      [branch({ $gt: 495 }), branch({ $gt: 10, $lt: 12 }), branch({ $gt: 498 })],
+      [branch({ $gt: Number.NaN }), branch({ $gt: 495 }), branch({ $gt: 490.5 }), branch({ $gt: null })],
+      [branch({ $gt: 495 }), branch({ $gt: Number.NaN }), branch({ $gte: 499 }), branch({ $lt: 3 })],
+      [branch(7), branch(null), branch(9), branch({ $gt: 'x' }), { conversationId: null, seq: 3 }],
+      [{ seq: { $gt: 497 }, conversationId }, branch({ $gt: 497 }), { ...branch({ $gt: 3 }), senderId: 'nobody' }],
+      [branch({ $gt: 497 }), { conversationId }, branch({ $not: { $gt: 3 } })],
+    ];
+    for (const $or of lists) {
+      const filter = { $or, void: { $ne: true } };
+      const ids = async (hint?: { $natural: 1 }) =>
+        (
+          await messages
+            .find(filter, hint && { hint })
+            .sort({ _id: 1 })
+            .toArray()
+        ).map(({ _id }) => String(_id));
+      expect(await ids()).toEqual(await ids({ $natural: 1 }));
+    }
+  });
+
   it('reads a history page from the index in order', async () => {
     const page = messages
       .find({ conversationId, seq: { $gt: 100, $lt: 400 }, void: { $ne: true }, deletedFor: { $ne: 'a' } })

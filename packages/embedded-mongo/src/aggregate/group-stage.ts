@@ -11,6 +11,18 @@ import { blockingStream, streamOf, type TypedStream } from './typed-stream.ts';
 /** MongoDB's limit of a stage that keeps its input in memory. */
 export const STAGE_LIMIT_BYTES = 100 * 1024 * 1024;
 
+/** What a group takes beside its identity and what its accumulators hold, roughly. */
+export const GROUP_BYTES = 200;
+
+/** Throws MongoDB's error when the groups take more than a stage may. */
+export function refuseLargeGroups(bytes: number): void {
+  if (bytes <= STAGE_LIMIT_BYTES) return;
+  fail(
+    ErrorCode.QueryExceededMemoryLimitNoDiskUseAllowed,
+    `PlanExecutor error during aggregation :: caused by :: Exceeded memory limit for $group, but didn't allow external sort. Pass allowDiskUse:true to opt in.`,
+  );
+}
+
 interface Group {
   id: unknown;
   accumulators: Accumulator[];
@@ -73,19 +85,14 @@ export function groupStream(
     if (!group) {
       group = { id: value, accumulators: fields.map(({ make }) => make()) };
       groups.set(identity, group);
-      bytes += identity.length + 200;
+      bytes += identity.length + GROUP_BYTES;
     }
     for (const accumulator of group.accumulators) {
       const before = accumulator.bytes;
       accumulator.add(scope);
       bytes += accumulator.bytes - before;
     }
-    if (bytes > STAGE_LIMIT_BYTES) {
-      fail(
-        ErrorCode.QueryExceededMemoryLimitNoDiskUseAllowed,
-        `PlanExecutor error during aggregation :: caused by :: Exceeded memory limit for $group, but didn't allow external sort. Pass allowDiskUse:true to opt in.`,
-      );
-    }
+    refuseLargeGroups(bytes);
   };
   const finish = () =>
     streamOf(

@@ -15,6 +15,7 @@ import { ErrorCode, fail } from '../errors.ts';
 import { type FieldTree, includeFields } from '../query/raw-projection.ts';
 import { compareSortValues, parseSort, sortKeyOf, sortValuesOf } from '../query/sort-order.ts';
 import { bucketStages } from './bucket-stage.ts';
+import { countByField } from './count-by-field.ts';
 import { checkStage, documentStage } from './document-stages.ts';
 import { baseVariables } from './expression.ts';
 import { literals } from './expression-test.ts';
@@ -116,6 +117,8 @@ export function runPipeline(
   if (rest.length === 0) return cursor;
   const counted = countStage(rest[0]!, cursor);
   if (counted) return encodeStream(stagesOf(rest.slice(1), context)(counted));
+  const byField = context.collation ? undefined : countByField(rest[0]!, cursor);
+  if (byField) return encodeStream(stagesOf(rest.slice(1), context)(byField));
   return encodeStream(build(decodeStream(withFields(cursor, fieldsOfStage(rest[0]!)))));
 }
 

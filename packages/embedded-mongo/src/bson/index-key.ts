@@ -264,6 +264,12 @@ export function identityOf(value: unknown): string {
   return scratch.bytes.toString('latin1', 0, scratch.length);
 }
 
+/** The same string of a raw value. */
+export function identityOfRaw(bytes: Buffer, type: number, at: number): string {
+  scratch.reset().value(bytes, type, at);
+  return scratch.bytes.toString('latin1', 0, scratch.length);
+}
+
 /** Compares two typed values in MongoDB's order; negative, 0 or positive. */
 export function compareValues(a: unknown, b: unknown): number {
   return Buffer.compare(keyOfValue(a), keyOfValue(b));

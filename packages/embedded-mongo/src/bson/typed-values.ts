@@ -61,8 +61,9 @@ export const ENCODED_VALUE_AT = 7;
 
 /** Encodes a single value as the only field ("v") of a document: its type is byte 4, its bytes start at byte 7. */
 export function encodeValue(value: unknown): Buffer {
-  // The commonest key of an index: general encoding took a tenth of a query with many ranges.
+  // The commonest keys of an index: general encoding took a fifth of a query with many ranges.
   if (value instanceof ObjectId) return encodeObjectId(value);
+  if (value instanceof Int32) return encodeInt32(value.value);
   return encodeTyped({ v: value === undefined ? null : value });
 }
 
@@ -72,6 +73,15 @@ function encodeObjectId(value: ObjectId): Buffer {
   bytes[4] = BsonType.objectId;
   bytes[5] = 'v'.charCodeAt(0);
   bytes.set(value.id, ENCODED_VALUE_AT);
+  return bytes;
+}
+
+function encodeInt32(value: number): Buffer {
+  const bytes = Buffer.alloc(ENCODED_VALUE_AT + 5);
+  bytes.writeInt32LE(bytes.length, 0);
+  bytes[4] = BsonType.int;
+  bytes[5] = 'v'.charCodeAt(0);
+  bytes.writeInt32LE(value, ENCODED_VALUE_AT);
   return bytes;
 }
 

@@ -9,6 +9,7 @@ import { ErrorCode, fail } from '../errors.ts';
 import type { Collection } from '../store/collection.ts';
 import type { IndexDefinition, RawMatcher } from '../store/index-definition.ts';
 import type { IndexField } from '../store/index-keys.ts';
+import { type BranchForm, formOf, planLike } from './branch-form.ts';
 import { compileNode, type FilterNode, type Leaf } from './filter.ts';
 import { boundsOf, type FieldBounds, intersect } from './index-bounds.ts';
 import { joinPlans } from './join-ranges.ts';
@@ -218,13 +219,21 @@ function planBranches(
   const residuals = sharedResiduals();
   const plans: IndexPlan[] = [];
   let former: Candidate | undefined;
+  let form: BranchForm | undefined;
   for (const branch of branches) {
-    const conjuncts = [...others, ...flatten(branch)];
+    const own = flatten(branch);
+    const alike = form && planLike(form, own);
+    if (alike) {
+      plans.push(alike);
+      continue;
+    }
+    const conjuncts = [...others, ...own];
     // Branches of the same form use the same index: then the others need not be looked at, however many branches there are.
     const again = former && considerIndex(former.plan.index, request, conjuncts, false, residuals);
     former = again && again.score === former?.score ? again : bestIndex(collection, request, conjuncts, residuals);
     if (!former || former.score <= score) return undefined;
     plans.push(former.plan);
+    form = request.collated ? undefined : formOf(former.plan, others, own);
   }
   return plans;
 }

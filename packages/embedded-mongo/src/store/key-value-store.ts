@@ -73,8 +73,12 @@ export class KeyValueStore {
   }
 
   /** Keys in [lower, upper) as copies, from either end. */
-  *scanKeys(lower: Buffer, upper: Buffer, reverse: boolean, limit: number): Iterable<Buffer> {
-    if (!reverse) return yield* this.root.getKeys({ start: lower, end: upper, limit });
+  scanKeys(lower: Buffer, upper: Buffer, reverse: boolean, limit: number): Iterable<Buffer> {
+    if (!reverse) return this.root.getKeys({ start: lower, end: upper, limit });
+    return this.keysBackwards(lower, upper, limit);
+  }
+
+  private *keysBackwards(lower: Buffer, upper: Buffer, limit: number): Iterable<Buffer> {
     const range = { start: upper, end: lower, reverse: true, inclusiveEnd: true, limit: limit + 1 };
     let given = 0;
     for (const key of this.root.getKeys(range)) {
@@ -83,13 +87,12 @@ export class KeyValueStore {
   }
 
   /** Entries in [lower, upper) as copies, from either end. */
-  *scanEntries(
-    lower: Buffer,
-    upper: Buffer,
-    reverse: boolean,
-    limit: number,
-  ): Iterable<{ key: Buffer; value: Buffer }> {
-    if (!reverse) return yield* this.root.getRange({ start: lower, end: upper, limit });
+  scanEntries(lower: Buffer, upper: Buffer, reverse: boolean, limit: number): Iterable<{ key: Buffer; value: Buffer }> {
+    if (!reverse) return this.root.getRange({ start: lower, end: upper, limit });
+    return this.entriesBackwards(lower, upper, limit);
+  }
+
+  private *entriesBackwards(lower: Buffer, upper: Buffer, limit: number): Iterable<{ key: Buffer; value: Buffer }> {
     const range = { start: upper, end: lower, reverse: true, inclusiveEnd: true, limit: limit + 1 };
     let given = 0;
     for (const entry of this.root.getRange(range)) {

@@ -1,0 +1,43 @@
+import { Binary, Decimal128, type Document, Int32, Long, ObjectId } from 'mongodb';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Fixture, startFixture } from './server-fixture.ts';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await startFixture();
+});
+afterAll(() => fixture.stop());
+
+it('counts by a field of any type as a group that sums something else too', async () => {
+  const id = new ObjectId();
+  const values: unknown[] = [
+    ...[1, 1.5, new Int32(1), Long.fromNumber(1), Decimal128.fromString('1'), 2, 'a', 'a', 'b', '', null, null],
+    ...[
+      id,
+      ObjectId.createFromHexString(id.toHexString()),
+      new ObjectId(),
+      true,
+      false,
+      true,
+      new Date(5),
+      new Date(5),
+    ],
+    ...[[1, 2], [1, 2], [], { x: 1 }, { x: 1 }, { x: 2 }, new Binary(Buffer.from('z')), /a/, /a/i],
+  ];
+  const things = fixture.client.db('counting').collection('things');
+  await things.insertMany([...values.map((v) => ({ v })), {}, { w: 1 }]);
+  const counts = (more: Document) =>
+    things.aggregate([{ $group: { _id: '$v', n: { $sum: 1 }, ...more } }], { promoteValues: false }).toArray();
+  const general = await counts({ none: { $sum: 0 } });
+  expect(general.length).toBeGreaterThan(15);
+  expect(await counts({})).toEqual(general.map(({ none: _none, ...group }) => group));
+  const few = [
+    { $match: { v: 'a' } },
+    { $group: { _id: '$v', n: { $sum: 1 } } },
+    { $project: { twice: { $add: ['$n', '$n'] } } },
+  ];
+  expect(await things.aggregate(few).toArray()).toEqual([{ _id: 'a', twice: 4 }]);
+  expect(
+    await things.aggregate([{ $match: { v: 'none' } }, { $group: { _id: '$v', n: { $sum: 1 } } }]).toArray(),
+  ).toEqual([]);
+});
