@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { type ApiClient, createApiClient, readReply } from './api-client.ts';
 
@@ -38,6 +38,34 @@ it('refuses more calls at a time than are allowed, per gateway and per socket', 
   calls.push(client.membership(caller(), C));
   await expect(client.membership(caller(), C)).rejects.toMatchObject({ code: 'OVERLOADED' });
   await Promise.allSettled(calls);
+});
+
+it('refuses calls while too many that were given up still wait for a connection', async () => {
+  await serve(() => {});
+  // TCP connects, but the TLS handshake never ends.
+  const silent = createTcpServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const unreachable = createApiClient({ url, timeoutMs: 200, maxInFlight: 10, connections: 1 });
+  try {
+    const calls = Array.from({ length: 10 }, () => unreachable.membership(caller(), C));
+    for (const outcome of await Promise.allSettled(calls)) {
+      expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE', retryAfter: 1 } });
+    }
+    expect(unreachable.inFlight).toBe(0);
+    const send = (text: string) =>
+      unreachable.sendMessage(caller(), { conversationId: C, text, clientMessageId: text });
+    // A connect that times out takes one of them along: its place may go to the first.
+    const [, ...others] = await Promise.allSettled([
+      unreachable.membership(caller(), C),
+      unreachable.membership(caller(), C),
+      ...['a', 'b', 'c'].map(send),
+    ]);
+    for (const outcome of others) expect(outcome).toMatchObject({ reason: { code: 'OVERLOADED', retryAfter: 1 } });
+  } finally {
+    await unreachable.close();
+    silent.close();
+  }
 });
 
 it('repeats a call over a lost connection only where that can do no harm', async () => {

@@ -9,7 +9,7 @@ import {
 } from '@confab/contracts';
 import { type Tracer, traced } from '@confab/service-kit';
 import { type Dispatcher, Pool } from 'undici';
-import { requestApi } from './api-request.ts';
+import { ApiRequests, LEAST_MS } from './api-request.ts';
 import { createSendBatches } from './send-batches.ts';
 
 /** On whose behalf a call is made. */
@@ -69,8 +69,10 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const { url, timeoutMs, maxInFlight, maxInFlightPerSocket = 8, connections = 64 } = options;
   const { origin, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
-  // Each request has a deadline of its own, which ends it whatever it waits for.
+  // Each request has a deadline of its own, by which it settles whatever it waits for.
   const pool = new Pool(origin, { connections, headersTimeout: 0, bodyTimeout: 0, connectTimeout: timeoutMs });
+  // A call makes one request at a time: the limit is met only while the pool holds some whose calls have settled.
+  const requests = new ApiRequests(pool, maxInFlight);
   let inFlight = 0;
 
   const ask = async (caller: Credentials, call: Call, deadline: number): Promise<ApiAnswer> => {
@@ -82,7 +84,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     if (call.traceparent !== undefined) headers.traceparent = call.traceparent;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     const request = { method: call.method, path: prefix + call.path, headers, body: call.body ?? null };
-    const { status, text } = await requestApi(pool, request, deadline);
+    const { status, text } = await requests.make(request, deadline);
     return { status, reply: parse(text) };
   };
 
@@ -162,7 +164,8 @@ async function attemptAgain(attempt: () => Promise<unknown>, call: Call, deadlin
       return await attempt();
     } catch (error) {
       const harmless = call.repeatable || wasNotSent(error);
-      if (error instanceof ChatError || !harmless || performance.now() >= deadline) throw error;
+      const late = performance.now() + pauseMs + LEAST_MS > deadline;
+      if (error instanceof ChatError || !harmless || late) throw error;
     }
     await sleep(pauseMs);
   }

@@ -166,3 +166,16 @@ it('settles all of them in time when nothing answers, and holds up nobody who co
   for (const outcome of await sends) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
   expect(received.length).toBe(2);
 });
+
+it('makes no further request for what may be repeated once its time is up', async () => {
+  const { request, received } = await serve();
+  const sends = Promise.allSettled(['a', 'b', 'c'].map((text) => send(text, `id-${text}`)));
+  expect((await request(0)).items.length).toBe(3);
+  for (const outcome of await sends) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+  const later = send('d');
+  const next = await request(1);
+  expect(next.items.map(({ body }) => body.text)).toEqual(['d']);
+  next.reply(201, stored(next.items[0] as Item));
+  await later;
+  expect(received.length).toBe(2);
+});
