@@ -2,6 +2,7 @@ import { ChatError, type Conversation, limits } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { StoredConversation, StoredMembership, StoredPreview } from './model.ts';
+import { settledPositions } from './own-row.ts';
 import { usersById } from './profiles.ts';
 import { unreadIn } from './unread.ts';
 import { conversationView, previewOf, watermarksOf } from './views.ts';
@@ -18,11 +19,15 @@ export async function listConversations(
 ): Promise<{ conversations: Conversation[]; nextCursor?: string }> {
   const limit = page.limit ?? limits.conversationLimit;
   const before = page.before === undefined ? undefined : parseCursor(page.before);
-  const rows = await ctx.store.conversations.listFor(userId, { limit: limit + 1, ...(before && { before }) });
+  const [rows, positions] = await Promise.all([
+    ctx.store.conversations.listFor(userId, { limit: limit + 1, ...(before && { before }) }),
+    ctx.store.memberships.positionsOf(userId),
+  ]);
   const shown = untilTooManyPeople(rows.slice(0, limit));
   const last = shown.at(-1);
+  const own = settledPositions(ctx, userId, shown, positions);
   return {
-    conversations: await describeConversations(ctx, userId, shown),
+    conversations: await describeConversations(ctx, userId, shown, own),
     ...(rows.length > shown.length && last && { nextCursor: `${last.lastMessageAt.getTime()}.${last.id}` }),
   };
 }
@@ -55,19 +60,23 @@ export async function describeConversation(
   return view as Conversation;
 }
 
-/** Conversations as the user sees them: everything else that is shown is looked up for all of them at once. */
+/**
+ * Conversations as the user sees them: everything else that is shown is looked up for all of them at once.
+ * @param own the user's positions in them, where they are being read already
+ */
 export async function describeConversations(
   ctx: ChatContext,
   userId: string,
   list: readonly StoredConversation[],
+  own?: Promise<Own>,
 ): Promise<Conversation[]> {
   if (list.length === 0) return [];
   const everybody = new Set(
     list.flatMap((c) => [...c.participants, ...(c.lastMessage ? [c.lastMessage.senderId] : [])]),
   );
   const ids = list.map((c) => c.id);
-  const [own, rows, users, online] = await Promise.all([
-    ownView(ctx, userId, list),
+  const [view, rows, users, online] = await Promise.all([
+    ownView(ctx, userId, list, own ?? ownRows(ctx, userId, ids)),
     ctx.store.memberships.ofConversations(ids),
     usersById(ctx.store.users, everybody),
     onlineOrUnknown(ctx, [...everybody]),
@@ -76,21 +85,23 @@ export async function describeConversations(
   return list.map((conversation) =>
     conversationView({
       ...{ conversation, users, online },
-      preview: own.previews.get(conversation.id) ?? null,
+      preview: view.previews.get(conversation.id) ?? null,
       marks: watermarksOf(conversation.participants, members.get(conversation.id) ?? []),
-      unreadCount: own.unread.get(conversation.id) ?? 0,
-      readSeq: own.rows.get(conversation.id)?.readSeq ?? 0,
+      unreadCount: view.unread.get(conversation.id) ?? 0,
+      readSeq: view.rows.get(conversation.id)?.readSeq ?? 0,
     }),
   );
 }
 
+type Own = ReadonlyMap<string, Pick<StoredMembership, 'readSeq' | 'joinedSeq' | 'hiddenSeq'>>;
+
+async function ownRows(ctx: ChatContext, userId: string, ids: string[]): Promise<Own> {
+  return new Map((await ctx.store.memberships.ofUser(userId, ids)).map((row) => [row.conversationId, row]));
+}
+
 /** What depends on the user's own rows: these are few, so that the counting does not wait for everybody's. */
-async function ownView(ctx: ChatContext, userId: string, list: readonly StoredConversation[]) {
-  const found = await ctx.store.memberships.ofUser(
-    userId,
-    list.map((c) => c.id),
-  );
-  const rows = new Map(found.map((row) => [row.conversationId, row]));
+async function ownView(ctx: ChatContext, userId: string, list: readonly StoredConversation[], own: Promise<Own>) {
+  const rows = await own;
   const [unread, previews] = await Promise.all([
     unreadIn(ctx, userId, list, (id) => rows.get(id)),
     visiblePreviews(ctx, userId, list, rows),
@@ -107,8 +118,6 @@ async function onlineOrUnknown(ctx: ChatContext, userIds: string[]): Promise<Set
     return new Set();
   }
 }
-
-type Own = ReadonlyMap<string, StoredMembership>;
 
 /** The previews that the user may see, by conversation. Only those that are hidden from them cost a read. */
 async function visiblePreviews(
@@ -130,8 +139,10 @@ async function visiblePreviews(
 }
 
 /** It is newer than their joining, and than whatever they deleted for themselves. */
-const isSurelySeen = (preview: StoredPreview, own: StoredMembership | undefined): boolean =>
-  preview.seq > Math.max(own?.hiddenSeq ?? 0, own?.joinedSeq ?? 0);
+const isSurelySeen = (
+  preview: StoredPreview,
+  own: Pick<StoredMembership, 'joinedSeq' | 'hiddenSeq'> | undefined,
+): boolean => preview.seq > Math.max(own?.hiddenSeq ?? 0, own?.joinedSeq ?? 0);
 
 async function newestVisible(
   ctx: ChatContext,

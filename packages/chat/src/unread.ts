@@ -1,5 +1,6 @@
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMembership } from './model.ts';
+import { settledPositions } from './own-row.ts';
 
 type Counter = Pick<ChatContext, 'store'>;
 type Counted = Pick<StoredConversation, 'id' | 'seq'>;
@@ -41,7 +42,7 @@ export async function unreadCount(ctx: Counter, userId: string): Promise<number>
     ctx.store.conversations.countersFor(userId),
     ctx.store.memberships.positionsOf(userId),
   ]);
-  const own = new Map(rows.map((row) => [row.conversationId, row]));
+  const own = await settledPositions(ctx, userId, conversations, rows);
   const counts = await unreadIn(ctx, userId, conversations, (id) => own.get(id));
   return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }

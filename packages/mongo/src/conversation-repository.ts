@@ -40,9 +40,9 @@ export function createConversationRepository(collections: Collections): Conversa
     countersFor: (userId) =>
       guarded(async () => {
         const docs = await conversations
-          .find({ participants: userId }, { projection: { seq: 1 }, ...ONE_REPLY })
+          .find({ participants: userId }, { projection: { seq: 1, isGroup: 1 }, ...ONE_REPLY })
           .toArray();
-        return docs.map((doc) => ({ id: doc._id.toHexString(), seq: doc.seq }));
+        return docs.map((doc) => ({ id: doc._id.toHexString(), seq: doc.seq, isGroup: doc.isGroup }));
       }),
     listFor: (userId, { limit, before, except = [] }) =>
       guarded(async () => {

@@ -86,13 +86,9 @@ export function createMembershipRepository(collections: Collections): Membership
       }),
     positionsOf: (userId) =>
       guarded(async () => {
-        const projection = { _id: 0, conversationId: 1, readSeq: 1, joinedSeq: 1 };
-        const docs = await memberships.find({ userId }, { projection, ...ONE_REPLY }).toArray();
-        return docs.map((doc) => ({
-          conversationId: doc.conversationId.toHexString(),
-          readSeq: doc.readSeq ?? 0,
-          joinedSeq: doc.joinedSeq ?? 0,
-        }));
+        const fields = { conversationId: 1, readSeq: 1, joinedSeq: 1, hiddenSeq: 1, active: 1, changing: 1 } as const;
+        const docs = await memberships.find({ userId }, { projection: { _id: 0, ...fields }, ...ONE_REPLY }).toArray();
+        return docs.map(toMembership);
       }),
     find: (conversationId, userId) =>
       guarded(async () => {
@@ -169,7 +165,17 @@ function joinUpdate(joinedSeq: number, token: string | undefined): UpdateFilter<
 /** Rows of one command. Source: 250 bytes each. */
 const MOVES_AT_ONCE = 1_000;
 
-async function raiseAll({ db, memberships }: Collections, moves: readonly WatermarkMove[]): Promise<void> {
+/**
+ * In one order, whoever raises: a server with row locks keeps those of a command until its end, and two workers that raise the same rows in
+ * different orders would wait for each other.
+ */
+function inLockOrder(moves: readonly WatermarkMove[]): WatermarkMove[] {
+  const before = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  return moves.toSorted((a, b) => before(a.conversationId, b.conversationId) || before(a.userId, b.userId));
+}
+
+async function raiseAll({ db, memberships }: Collections, unordered: readonly WatermarkMove[]): Promise<void> {
+  const moves = inLockOrder(unordered);
   for (let from = 0; from < moves.length; from += MOVES_AT_ONCE) {
     const update = async (updates: readonly Document[]) => {
       const { failures } = await runWrite(db, { update: memberships.collectionName, updates }, 'majority');

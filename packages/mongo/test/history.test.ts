@@ -1,4 +1,13 @@
-import { addMembers, type ChatContext, deleteMessage, getMessage, listMessages } from '@confab/chat';
+import {
+  addMembers,
+  type ChatContext,
+  deleteMessage,
+  getMessage,
+  listConversations,
+  listMessages,
+  removeMember,
+  unreadCount,
+} from '@confab/chat';
 import { ObjectId } from 'mongodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
@@ -82,10 +91,19 @@ function changingBetween(change: () => Promise<unknown>): ChatContext {
     await changed.promise;
     return conversations.findFor(userId, id);
   };
+  const positionsOf = (userId: string) => thenChange(memberships.positionsOf(userId));
+  const listFor: typeof conversations.listFor = async (userId, query) => {
+    await changed.promise;
+    return conversations.listFor(userId, query);
+  };
+  const countersFor = async (userId: string) => {
+    await changed.promise;
+    return conversations.countersFor(userId);
+  };
   const store = {
     ...chat.ctx.store,
-    conversations: { ...conversations, findFor },
-    memberships: { ...memberships, ofConversations, find },
+    conversations: { ...conversations, findFor, listFor, countersFor },
+    memberships: { ...memberships, ofConversations, find, positionsOf },
   };
   return { ...chat.ctx, store };
 }
@@ -113,4 +131,17 @@ test('a message older than the joining is unknown to whoever joins while it is l
   const join = () => addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['dave'], traceId: 't' });
   const looking = getMessage(changingBetween(join), 'dave', messages[0]?._id ?? '');
   await expect(looking).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('the list and the unread count of whoever joins meanwhile leave out what is older than their joining', async () => {
+  const id = await groupWithLateMember();
+  const join = () => addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['dave'], traceId: 't' });
+  const { conversations } = await listConversations(changingBetween(join), 'dave', {});
+  expect(conversations).toMatchObject([{ _id: id, unreadCount: 0, lastMessage: null }]);
+  const rejoin = async () => {
+    await removeMember(chat.ctx, { userId: 'alice', conversationId: id, memberId: 'bob', traceId: 't' });
+    await addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['bob'], traceId: 't' });
+  };
+  await chat.store.memberships.leave(id, 'bob', 'left');
+  expect(await unreadCount(changingBetween(rejoin), 'bob')).toBe(0);
 });

@@ -27,7 +27,7 @@ export interface ConversationRepository {
     page: { limit: number; before?: { at: Date; id: string }; except?: string[] },
   ): Promise<StoredConversation[]>;
   /** All of the user's, however many, with their counters alone. */
-  countersFor(userId: string): Promise<Pick<StoredConversation, 'id' | 'seq'>[]>;
+  countersFor(userId: string): Promise<Pick<StoredConversation, 'id' | 'seq' | 'isGroup'>[]>;
   /**
    * Takes the next seq for a message of this sender, and sets the preview, in one atomic step.
    * @returns null if there is no conversation in which the sender takes part
@@ -182,8 +182,8 @@ export interface MembershipRepository {
   /** What the rows of each conversation's members, those who left too, come to; conversations without rows are absent. */
   digestsOf(conversationIds: string[]): Promise<Map<string, MembersDigest>>;
   ofUser(userId: string, conversationIds?: string[]): Promise<StoredMembership[]>;
-  /** Of all of the user's rows, how far they have read and what they joined after, alone. */
-  positionsOf(userId: string): Promise<Pick<StoredMembership, 'conversationId' | 'readSeq' | 'joinedSeq'>[]>;
+  /** Of all of the user's rows, how far they have read and what they see, alone. */
+  positionsOf(userId: string): Promise<OwnPosition[]>;
   find(conversationId: string, userId: string): Promise<StoredMembership | null>;
   /** Creates or revives rows, with the mark `token` if given (a change to stamp). */
   ensure(conversationId: string, userIds: string[], joinedSeq: number, token?: string): Promise<void>;
@@ -212,6 +212,12 @@ export interface MembersDigest {
   /** Some change is being stamped. */
   changing: boolean;
 }
+
+/** How far a member has read, and what they see. */
+export type OwnPosition = Pick<
+  StoredMembership,
+  'conversationId' | 'readSeq' | 'joinedSeq' | 'hiddenSeq' | 'active' | 'changing'
+>;
 
 export type DeliveredMark = Pick<StoredMembership, 'conversationId' | 'userId' | 'deliveredSeq'>;
 
