@@ -1,5 +1,6 @@
 import type { ReceiptConsumer, ReceivedReceipt } from '@confab/chat';
 import { loadScript, type RedisConnection, replyCode, runScript } from '@confab/redis';
+import { EntriesInHand } from './entries-in-hand.ts';
 import { Handoff } from './handoff.ts';
 import { DEFAULT_PARTITIONS } from './partition.ts';
 import { ReceiptReader } from './receipt-reader.ts';
@@ -9,12 +10,17 @@ const deadLetterScript = loadScript(new URL('./lua/dead-letter.lua', import.meta
 /** The consumer group of the receipts workers. */
 export const RECEIPTS_GROUP = 'receipts';
 /**
- * Entries of one partition in a batch at most. Source: under a backlog 2,000 receipts of 50 conversations need the same reads and one bulk write
- * as 200 do, and cost a fifth less than twice 1,000; with 4 partitions at most 16,000 (about 12 MB) are in a worker's hands at once.
+ * Entries of one partition in a batch at most, unless they are long (see the reader). Source: under a backlog 2,000 receipts of 50 conversations
+ * need the same reads and one bulk write as 200 do, and cost a fifth less than twice 1,000.
  */
 const DEFAULT_BATCH = 2_000;
-/** Milliseconds. Source: longer than any batch takes (a MongoDB time-out is 5 s), and pending is 0 within 30 s of a crash. */
+/**
+ * Milliseconds. Source: pending is 0 within 30 s of a crash, and a step of a batch takes less (a MongoDB time-out is 5 s). A batch may take
+ * longer: while it makes steps its entries are kept from others.
+ */
 const DEFAULT_CLAIM_IDLE_MS = 10_000;
+/** Entries in hand of which one command says that they are at work. Source: about 20 kB and a millisecond of Redis. */
+const KEPT_AT_ONCE = 1_000;
 /** Milliseconds. Source: at 500 receipts a second and partition 2 MB are processed in that time; the script takes under a millisecond. */
 const DEFAULT_TIDY_EVERY_MS = 10_000;
 /**
@@ -47,12 +53,17 @@ export class RedisReceiptConsumer implements ReceiptConsumer {
   readonly #handoff = new Handoff<ReceivedReceipt[]>();
   readonly #readers: ReceiptReader[];
   readonly #partitions: readonly number[];
+  readonly #inHand = new EntriesInHand();
+  readonly #consumerName: string;
+  readonly #keepEveryMs: number;
   #running: Promise<unknown> | undefined;
 
   /** @param connection for everything that does not block */
   constructor(connection: RedisConnection, options: ReceiptConsumerOptions) {
     this.#connection = connection;
     const claimIdleMs = options.claimIdleMs ?? DEFAULT_CLAIM_IDLE_MS;
+    this.#consumerName = options.consumerName;
+    this.#keepEveryMs = claimIdleMs / 4;
     const reader = {
       group: RECEIPTS_GROUP,
       consumer: options.consumerName,
@@ -61,6 +72,7 @@ export class RedisReceiptConsumer implements ReceiptConsumer {
       claimEveryMs: Math.min(2_000, claimIdleMs / 2),
       tidyEveryMs: options.tidyEveryMs ?? DEFAULT_TIDY_EVERY_MS,
       forgetIdleMs: options.forgetIdleMs ?? DEFAULT_FORGET_IDLE_MS,
+      inHand: this.#inHand,
     };
     this.#partitions = Array.from({ length: options.partitions ?? DEFAULT_PARTITIONS }, (_, partition) => partition);
     const groups = connection.isCluster ? this.#partitions.map((partition) => [partition]) : [this.#partitions];
@@ -75,7 +87,27 @@ export class RedisReceiptConsumer implements ReceiptConsumer {
     for (;;) {
       const batch = await this.#handoff.take();
       if (batch.done) return;
-      yield batch.value;
+      try {
+        yield batch.value;
+      } finally {
+        this.#inHand.remove(batch.value);
+      }
+    }
+  }
+
+  /**
+   * Makes entries that are in hand for seconds new in the eyes of other workers, which does not count as a delivery. What another worker has
+   * taken over already (this one was frozen) comes back; what it has acknowledged does not.
+   */
+  async keep(): Promise<void> {
+    for (const [partition, entryIds] of this.#inHand.takeSilent(this.#keepEveryMs, performance.now())) {
+      const key = this.#connection.keys.receipts(partition);
+      for (let from = 0; from < entryIds.length; from += KEPT_AT_ONCE) {
+        const part = entryIds.slice(from, from + KEPT_AT_ONCE);
+        await this.#connection.run((client) =>
+          client.xclaim(key, RECEIPTS_GROUP, this.#consumerName, 0, ...part, 'JUSTID'),
+        );
+      }
     }
   }
 

@@ -1,4 +1,4 @@
-import type { WorkerBus } from '@confab/chat';
+import type { ReceivedReceipt, WorkerBus } from '@confab/chat';
 import { connectCommands } from '@confab/redis';
 import { eventually, type TestRedis, testRedis } from '@confab/testkit';
 import { deliveredReceipt, keptLog } from '@confab/testkit/contracts';
@@ -51,3 +51,64 @@ test('what follows closely comes together, from all partitions in one read', asy
     await worker.close();
   }
 });
+
+const CROWD = Array.from({ length: 1_000 }, (_, i) => `${i}`.padStart(40, 'u'));
+const sizeOf = (batch: readonly ReceivedReceipt[]) => JSON.stringify(batch).length;
+
+test('of long receipts a batch has a few, for their first reader and for its heir', async () => {
+  const open = (consumerName: string) => createRedisWorkerBus({ ...settings, consumerName, claimIdleMs: 1_000 });
+  const [dying, heir] = [await open('dying'), await open('heir')];
+  try {
+    for (let i = 0; i < 20; i++)
+      await dying.receipts.append(Array.from({ length: 60 }, () => deliveredReceipt({ userIds: CROWD })));
+    const read: number[] = [];
+    let count = 0;
+    for await (const batch of dying.consumer.batches()) {
+      read.push(sizeOf(batch));
+      count += batch.length;
+      if (count === 1_200) break;
+    }
+    await dying.close();
+    // Of 50 MB.
+    expect(Math.max(...read)).toBeLessThan(16_000_000);
+    const claimed: ReceivedReceipt[][] = [];
+    for await (const batch of heir.consumer.batches()) {
+      claimed.push(batch);
+      await heir.consumer.acknowledge(batch);
+      if (claimed.flat().length === 1_200) break;
+    }
+    expect(Math.max(...claimed.map(sizeOf))).toBeLessThan(16_000_000);
+    expect(claimed.flat().every(({ deliveries }) => deliveries === 2)).toBe(true);
+  } finally {
+    await dying.close();
+    await heir.close();
+  }
+}, 30_000);
+
+test('what a worker is busy with comes neither to itself nor to another one, as long as it says that it goes on', async () => {
+  const open = (consumerName: string) => createRedisWorkerBus({ ...settings, consumerName, claimIdleMs: 800 });
+  const [busy, other] = [await open('busy'), await open('other')];
+  try {
+    const sent = deliveredReceipt();
+    await busy.receipts.append([sent]);
+    const batches = busy.consumer.batches()[Symbol.asyncIterator]();
+    await batches.next();
+    const [again, elsewhere] = [work(busy), work(other)];
+    const until = performance.now() + 3_000;
+    await eventually(
+      async () => {
+        await busy.consumer.keep?.();
+        return performance.now() > until;
+      },
+      10_000,
+      20,
+    );
+    expect({ again, elsewhere }).toEqual({ again: [], elsewhere: [] });
+    // It hangs: another one takes it.
+    await eventually(() => expect(elsewhere).toEqual([1]), 5_000);
+    expect(again).toEqual([]);
+  } finally {
+    await busy.close();
+    await other.close();
+  }
+}, 20_000);

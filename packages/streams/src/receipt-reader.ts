@@ -1,8 +1,10 @@
 import type { ReceivedReceipt } from '@confab/chat';
 import { loadScript, type RedisConnection, replyCode, runScript } from '@confab/redis';
 import { BLOCK_MS, ReadLoop } from './blocking-read.ts';
+import type { EntriesInHand } from './entries-in-hand.ts';
 import { decodeReceipt, type RawEntry } from './entry-codec.ts';
 import type { Handoff } from './handoff.ts';
+import { ReadSize, sizeOf } from './read-size.ts';
 
 const tidyScript = loadScript(new URL('./lua/tidy-receipts.lua', import.meta.url));
 
@@ -11,6 +13,10 @@ const tidyScript = loadScript(new URL('./lua/tidy-receipts.lua', import.meta.url
  * commands to the store, one to each inbox) is shared by what comes in that time, and nobody sees a tick come 50 ms later.
  */
 const GAP_MS = 50;
+/** A batch that has so many characters is not added to. Source: with the last read at most 8 MB, about five times as much once parsed. */
+const BATCH_SIZE = 4_000_000;
+/** Milliseconds for a claim. Source: as a blocking read waits at most, twice: its entries count as delivered once more, also if no answer comes. */
+const CLAIM_TIMEOUT_MS = 5_000;
 
 export interface ReceiptReaderOptions {
   /** In a cluster a single one: their keys are in different slots. */
@@ -28,6 +34,8 @@ export interface ReceiptReaderOptions {
   tidyEveryMs: number;
   /** A consumer that was idle for so long (ms), with nothing pending, is removed from the group. */
   forgetIdleMs: number;
+  /** Shared with the consumer, which takes out of it what is done. */
+  inHand: EntriesInHand;
 }
 
 interface Partition {
@@ -36,6 +44,10 @@ interface Partition {
   /** Position in this consumer's own unacknowledged entries; null once they are through. */
   ownPosition: string | null;
 }
+
+type Pending = [id: string, consumer: string, idle: number, deliveries: number];
+/** Unacknowledged entries listed by one command. Source: about 60 kB. */
+const PENDING_AT_ONCE = 1_000;
 
 interface PartitionEntries {
   partition: Partition;
@@ -53,6 +65,8 @@ export class ReceiptReader {
   readonly #options: ReceiptReaderOptions;
   readonly #partitions: Partition[];
   readonly #byKey: Map<string, Partition>;
+  readonly #readSize = new ReadSize();
+  readonly #claimSize = new ReadSize();
   /** When the next read of new entries may begin. */
   #nextReadAt = 0;
   #claimedAt = 0;
@@ -89,7 +103,9 @@ export class ReceiptReader {
     while (!this.#loop.closed) {
       try {
         const received = await this.#next();
-        if (received.length > 0) await handoff.offer(received);
+        if (received.length === 0) continue;
+        this.#options.inHand.add(received, performance.now());
+        await handoff.offer(received);
       } catch (error) {
         await this.#recover(error);
       }
@@ -99,8 +115,8 @@ export class ReceiptReader {
   async #next(): Promise<ReceivedReceipt[]> {
     if (performance.now() - this.#tidiedAt >= this.#options.tidyEveryMs) await this.#tidy();
     if (performance.now() - this.#claimedAt >= this.#options.claimEveryMs) {
-      const claimed = await Promise.all(this.#partitions.map((partition) => this.#claim(partition)));
-      if (claimed.some(({ entries }) => entries.length > 0)) return this.#receive(claimed, true);
+      const claimed = await this.#claimAll();
+      if (claimed.length > 0) return claimed;
       // Only a look that found nothing is a reason to wait with the next one.
       this.#claimedAt = performance.now();
     }
@@ -110,43 +126,149 @@ export class ReceiptReader {
 
   /** Those that this consumer had before it restarted; acknowledged ones are not among them. */
   async #readOwn(partitions: readonly Partition[]): Promise<ReceivedReceipt[]> {
-    const read = await this.#read(partitions);
+    const read = await this.#read(partitions, this.#readSize.count, false);
     for (const partition of partitions) {
       const entries = read.find((of) => of.partition === partition)?.entries;
       partition.ownPosition = entries?.at(-1)?.[0] ?? null;
     }
-    return this.#receive(read, true);
+    const others = read.map(({ partition, entries }) => {
+      const inHand = this.#options.inHand.of(partition.number);
+      return { partition, entries: entries.filter(([id]) => !inHand.has(id)) };
+    });
+    const received: ReceivedReceipt[] = [];
+    // One by one: two partitions may have entries of one id.
+    for (const of of others) received.push(...(await this.#receive([of], await this.#deliveries(of))));
+    return received;
   }
 
   async #readNew(): Promise<ReceivedReceipt[]> {
     const wait = this.#nextReadAt - performance.now();
     if (wait > 0) await this.#loop.pause(wait);
-    const read = await this.#read(this.#partitions);
-    const full = read.some(({ entries }) => entries.length >= this.#options.batch);
-    if (read.length > 0 && !full) this.#nextReadAt = performance.now() + GAP_MS;
-    return this.#receive(read, false);
+    const { read, more } = await this.#gather();
+    if (read.length > 0 && !more) this.#nextReadAt = performance.now() + GAP_MS;
+    return this.#receive(read);
   }
 
-  async #read(partitions: readonly Partition[]): Promise<PartitionEntries[]> {
-    const { group, consumer, batch } = this.#options;
+  /**
+   * Reads new entries until there are no more or they are a batch: in several reads, because none may bring more than fits into its time.
+   * Only the first waits for entries.
+   * @returns `more`: there may be further ones
+   */
+  async #gather(): Promise<{ read: PartitionEntries[]; more: boolean }> {
+    const gathered = new Map<Partition, RawEntry[]>();
+    const result = (more: boolean) => ({
+      read: [...gathered].map(([partition, entries]) => ({ partition, entries })),
+      more,
+    });
+    let [size, longest] = [0, 0];
+    while (longest < this.#options.batch && size < BATCH_SIZE) {
+      const count = Math.min(this.#readSize.count, this.#options.batch - longest);
+      let read: PartitionEntries[];
+      try {
+        read = await this.#read(this.#partitions, count, longest === 0);
+      } catch (error) {
+        if (longest === 0) throw error;
+        // What came before it is in hand, and is not to wait until it is claimed.
+        await this.#recover(error);
+        return result(true);
+      }
+      for (const { partition, entries } of read) {
+        const before = gathered.get(partition) ?? [];
+        gathered.set(partition, before.concat(entries));
+        size += sizeOf(entries);
+        longest = Math.max(longest, before.length + entries.length);
+      }
+      if (!read.some(({ entries }) => entries.length >= count)) return result(false);
+    }
+    return result(true);
+  }
+
+  /** @param count entries of each partition at most */
+  async #read(partitions: readonly Partition[], count: number, wait: boolean): Promise<PartitionEntries[]> {
+    const { group, consumer } = this.#options;
     const keys = partitions.map(({ key }) => key);
     const positions = partitions.map(({ ownPosition }) => ownPosition ?? '>');
-    const reply = (await this.#loop.read((client) =>
-      client.xreadgroup(
-        ...(['GROUP', group, consumer, 'COUNT', batch, 'BLOCK', BLOCK_MS, 'STREAMS'] as const),
-        ...keys,
-        ...positions,
+    const reply = await this.#sized(this.#readSize, () =>
+      this.#loop.read((client) =>
+        wait
+          ? client.xreadgroup(
+              ...(['GROUP', group, consumer, 'COUNT', count, 'BLOCK', BLOCK_MS, 'STREAMS'] as const),
+              ...keys,
+              ...positions,
+            )
+          : client.xreadgroup('GROUP', group, consumer, 'COUNT', count, 'STREAMS', ...keys, ...positions),
       ),
-    )) as [string, RawEntry[]][] | null;
-    return (reply ?? []).map(([key, entries]) => ({ partition: this.#byKey.get(key) as Partition, entries }));
+    );
+    const read = ((reply ?? []) as [string, RawEntry[]][]).map(([key, entries]) => ({
+      partition: this.#byKey.get(key) as Partition,
+      entries,
+    }));
+    const size = read.reduce((sum, { entries }) => sum + sizeOf(entries), 0);
+    this.#readSize.came(
+      size,
+      read.some(({ entries }) => entries.length >= count),
+    );
+    return read;
   }
 
-  async #claim(partition: Partition): Promise<PartitionEntries> {
-    const { group, consumer, batch, claimIdleMs } = this.#options;
-    const reply = await this.#commands.run((client) =>
-      client.xautoclaim(partition.key, group, consumer, claimIdleMs, '0-0', 'COUNT', batch),
-    );
-    return { partition, entries: reply[1] as RawEntry[] };
+  /** A failure may mean that the answer was too long for its time. */
+  async #sized<T>(size: ReadSize, command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      size.failed();
+      throw error;
+    }
+  }
+
+  /** Partition after partition: all of them share one connection. */
+  async #claimAll(): Promise<ReceivedReceipt[]> {
+    const claimed: ReceivedReceipt[] = [];
+    for (const partition of this.#partitions) {
+      try {
+        claimed.push(...(await this.#claim(partition)));
+      } catch (error) {
+        if (claimed.length === 0) throw error;
+        // What was claimed before it is not to wait until it is claimed again.
+        await this.#recover(error);
+        break;
+      }
+    }
+    return claimed;
+  }
+
+  /** Entries that nobody has acknowledged for long, but those that wait in this worker's own hands. */
+  async #claim(partition: Partition): Promise<ReceivedReceipt[]> {
+    const { group, consumer, claimIdleMs } = this.#options;
+    const count = this.#claimSize.count;
+    const idle = await this.#idleEntries(partition, count);
+    if (idle.size === 0) return [];
+    const entries = (await this.#sized(this.#claimSize, () =>
+      this.#commands.run(
+        (client) => client.xclaim(partition.key, group, consumer, claimIdleMs, ...idle.keys()),
+        CLAIM_TIMEOUT_MS,
+      ),
+    )) as RawEntry[];
+    this.#claimSize.came(sizeOf(entries) * this.#partitions.length, entries.length >= count);
+    return this.#receive([{ partition, entries }], idle);
+  }
+
+  /** @returns up to `count` of them, with their deliveries once they are claimed */
+  async #idleEntries({ key, number }: Partition, count: number): Promise<Map<string, number>> {
+    const { group, claimIdleMs } = this.#options;
+    let inHand: Set<string> | undefined;
+    for (let from = '-'; ; ) {
+      const page = (await this.#commands.run((client) =>
+        client.xpending(key, group, 'IDLE', claimIdleMs, from, '+', PENDING_AT_ONCE),
+      )) as Pending[];
+      if (page.length === 0) return new Map();
+      const mine = inHand ?? this.#options.inHand.of(number);
+      inHand = mine;
+      const others = page.filter(([id]) => !mine.has(id)).slice(0, count);
+      if (others.length > 0 || page.length < PENDING_AT_ONCE)
+        return new Map(others.map(([id, , , deliveries]) => [id, deliveries + 1]));
+      from = `(${page.at(-1)?.[0]}`;
+    }
   }
 
   /** Acknowledged entries would else stay in Redis' memory until newer ones push them out, and consumers for ever. */
@@ -163,11 +285,13 @@ export class ReceiptReader {
     }
   }
 
-  /** @param again they were delivered before: look up how often */
-  async #receive(read: readonly PartitionEntries[], again: boolean): Promise<ReceivedReceipt[]> {
+  /** @param deliveries of entries that were delivered before: how often, now included */
+  async #receive(
+    read: readonly PartitionEntries[],
+    deliveries?: ReadonlyMap<string, number>,
+  ): Promise<ReceivedReceipt[]> {
     const received: ReceivedReceipt[] = [];
     for (const { partition, entries } of read) {
-      const deliveries = again ? await this.#deliveries(partition, entries) : undefined;
       const needless: string[] = [];
       for (const [entryId, fields] of entries) {
         const decoded = fields === null ? ({ kind: 'unknown-type' } as const) : decodeReceipt(fields);
@@ -181,14 +305,15 @@ export class ReceiptReader {
     return received;
   }
 
-  async #deliveries({ key }: Partition, entries: RawEntry[]): Promise<Map<string, number>> {
+  /** How often this consumer's own entries were delivered. */
+  async #deliveries({ partition, entries }: PartitionEntries): Promise<Map<string, number>> {
     const first = entries[0]?.[0];
     const last = entries.at(-1)?.[0];
     if (first === undefined || last === undefined) return new Map();
     const { group, consumer, batch } = this.#options;
     const pending = (await this.#commands.run((client) =>
-      client.xpending(key, group, first, last, batch * 2, consumer),
-    )) as [id: string, consumer: string, idle: number, deliveries: number][];
+      client.xpending(partition.key, group, first, last, batch * 2, consumer),
+    )) as Pending[];
     return new Map(pending.map(([id, , , deliveries]) => [id, deliveries]));
   }
 

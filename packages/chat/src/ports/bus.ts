@@ -155,6 +155,8 @@ export interface ReceiptConsumer {
   /** Batches of new entries, and of entries that another consumer left unacknowledged for too long. Ends with `close`. */
   batches(): AsyncIterable<ReceivedReceipt[]>;
   acknowledge(entries: ReceivedReceipt[]): Promise<void>;
+  /** The batch at work makes progress: its entries, and those read behind it, are not left behind. Cheap, for each step. */
+  keep?(): Promise<void>;
   /** Sets an entry aside with the reason, and acknowledges it. */
   deadLetter(entry: ReceivedReceipt, reason: string): Promise<void>;
   /** Entries not acknowledged yet, and entries not read yet. */
