@@ -24,9 +24,21 @@ export type WorkerContext = Pick<ChatContext, 'store' | 'publisher' | 'feed' | '
 export const MAX_DELIVERIES = 5;
 /** Pause in milliseconds before a batch is tried again while the store or the bus is away. */
 const RETRY_MS = 250;
+/** Tries of parts of a batch that may fail one after the other. Source: to find one entry among 8,000 takes 14 at most. */
+export const FAILURES_IN_ROW = 40;
+/** Entries of one batch whose failure is logged each; what they all fail of would else be a line for each of thousands. */
+export const FAILURES_LOGGED = 5;
 
 interface Readable extends ReceivedReceipt {
   event: ReceiptEvent;
+}
+
+/** The search for the entries of a batch that fail for themselves. */
+interface Search {
+  /** Tries that failed since one succeeded. */
+  inRow: number;
+  /** Entries that failed alone. */
+  alone: number;
 }
 
 /**
@@ -45,6 +57,13 @@ export function createReceiptProcessor(
   const step = () => {
     steppedAt = performance.now();
   };
+  /** A part is done: unlike a try that fails, a reason for other workers to leave the rest to this one. */
+  const progress = () => {
+    step();
+    consumer.keep?.().catch((error: unknown) => {
+      ctx.log.warn({ err: error }, 'receipts at work were not kept from other workers, and may be applied twice');
+    });
+  };
   /** @param retried a first try failed half-way: what moved then does not move again, and must be told all the same */
   const applyAll = async (entries: readonly Readable[], retried: boolean): Promise<void> => {
     const again = (entry: Readable) => retried || entry.deliveries > 1;
@@ -52,12 +71,12 @@ export function createReceiptProcessor(
       const events = group.map((entry) => entry.event);
       const of = <T extends ReceiptEvent['type']>(type: T) =>
         events.filter((event): event is Extract<ReceiptEvent, { type: T }> => event.type === type);
-      await applyDelivered(ctx, of('delivered'), redelivered, step);
-      await applyReads(ctx, of('read'), redelivered, step);
+      await applyDelivered(ctx, of('delivered'), redelivered, progress);
+      await applyReads(ctx, of('read'), redelivered, progress);
       await inLanes(
         of('presence'),
         ({ userId }) => userId,
-        (event) => applyPresence(ctx, event, redelivered).then(step),
+        (event) => applyPresence(ctx, event, redelivered).then(progress),
       );
     }
   };
@@ -74,22 +93,45 @@ export function createReceiptProcessor(
     counters?.deadLettered.inc();
   };
 
-  /** Something in the batch fails for itself: each entry alone, so that one does not hold up the others. */
-  const applyOneByOne = async (entries: readonly Readable[]): Promise<void> => {
-    for (const entry of entries) {
+  /** It failed alone. Not acknowledged: it is claimed again, with a higher count, until it is set aside. */
+  const failAlone = async (entry: Readable, error: unknown, search: Search): Promise<void> => {
+    const { partition, entryId, deliveries } = entry;
+    if (++search.alone <= FAILURES_LOGGED)
+      ctx.log.error({ err: error, partition, entry: entryId, deliveries }, 'receipt could not be applied');
+    if (deliveries >= MAX_DELIVERIES) await deadLetter(entry, reasonOf(error));
+  };
+
+  /** Applies entries of which the whole failed: what fails is halved until it is alone, so that it does not hold up the others. */
+  const applyHalves = async (entries: readonly Readable[], failure: unknown, search: Search): Promise<void> => {
+    search.inRow++;
+    const [first] = entries;
+    if (entries.length === 1 && first) return failAlone(first, failure, search);
+    const middle = Math.ceil(entries.length / 2);
+    for (const half of [entries.slice(0, middle), entries.slice(middle)]) {
+      // It is not single entries: the rest stays unacknowledged, and is claimed later.
+      if (search.inRow >= FAILURES_IN_ROW) return;
       try {
-        await apply([entry], true);
-        await consumer.acknowledge([entry]);
+        await apply(half, true);
       } catch (error) {
         if (isPassing(error)) throw error;
-        ctx.log.error(
-          { err: error, partition: entry.partition, entry: entry.entryId, deliveries: entry.deliveries },
-          'receipt could not be applied',
-        );
-        // Not acknowledged: it is claimed again, with a higher count.
-        if (entry.deliveries >= MAX_DELIVERIES) await deadLetter(entry, reasonOf(error));
+        await applyHalves(half, error, search);
+        continue;
       }
+      await consumer.acknowledge(half);
+      search.inRow = 0;
     }
+  };
+
+  /** Something in the batch fails for itself. Finding one of n takes 2 log2(n) tries. */
+  const applyApart = async (entries: readonly Readable[], failure: unknown): Promise<void> => {
+    const search: Search = { inRow: 0, alone: 0 };
+    await applyHalves(entries, failure, search);
+    const givenUp = search.inRow >= FAILURES_IN_ROW;
+    if (search.alone > FAILURES_LOGGED || givenUp)
+      ctx.log.error(
+        { err: failure, of: entries.length, alone: search.alone, givenUp },
+        'receipts could not be applied',
+      );
   };
 
   const process = async (batch: readonly ReceivedReceipt[], retried: boolean): Promise<void> => {
@@ -102,7 +144,7 @@ export function createReceiptProcessor(
       await apply(readable, retried);
     } catch (error) {
       if (isPassing(error)) throw error;
-      return applyOneByOne(readable);
+      return applyApart(readable, error);
     }
     await consumer.acknowledge(readable);
   };
