@@ -4,7 +4,7 @@ import { gather } from './gather.ts';
 const fulfilled = <T>(value: T): PromiseSettledResult<T> => ({ status: 'fulfilled', value });
 
 /** Runs that end when the test says so. */
-function held(options: { size?: number; atOnce?: number; patienceMs?: number } = {}) {
+function held(options: { size?: number; atOnce?: number; patienceMs?: number; weigh?: (n: number) => number } = {}) {
   const runs: { items: number[]; end: (outcomes?: PromiseSettledResult<number>[]) => void }[] = [];
   const call = gather<number, number>({
     ...{ size: 100, atOnce: 1, patienceMs: 60_000, ...options },
@@ -88,4 +88,11 @@ it('has patience anew for what comes while several runs hang', async () => {
   await expect.poll(itemsOf).toEqual([[1], [2], [3], [4]]);
   runs[3]?.end();
   expect(await later).toBe(40);
+});
+
+it('weighs what it puts into a run, and lets what is too heavy go alone', async () => {
+  const { call, itemsOf } = held({ size: 10, atOnce: 10, weigh: (n) => n });
+  for (const n of [4, 6, 1, 30, 9, 1]) void call(n);
+  await turn();
+  expect(itemsOf()).toEqual([[4, 6], [1], [30], [9, 1]]);
 });

@@ -1,8 +1,12 @@
+import { settledValue } from './settled-value.ts';
+
 export interface GatherOptions<T, R> {
   /** Does the work of several calls at once. @returns an outcome for each, in order; if it throws, all of them fail of that */
   run(items: T[]): Promise<PromiseSettledResult<R>[]>;
-  /** Calls in one run at most. */
+  /** Calls in one run at most; where calls have a weight, the weight of one run. */
   size: number;
+  /** What a call weighs. 1 if absent. A call that is heavier than `size` is a run by itself. */
+  weigh?(item: T): number;
   /** Runs under way for which further calls wait, so that they go together. */
   atOnce: number;
   /** Milliseconds that a call waits for them at most: one run that hangs holds nobody up. */
@@ -20,15 +24,17 @@ interface Waiting<T, R> {
  * calls; a lone call goes at the end of its turn. Under load calls gather while earlier runs are under way: the more there is to do, the
  * less each costs. Each call has its own outcome.
  */
-export function gather<T, R>({ run, size, atOnce, patienceMs }: GatherOptions<T, R>): (item: T) => Promise<R> {
+export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise<R> {
+  const { run, size, weigh = () => 1, atOnce, patienceMs } = options;
   let waiting: Waiting<T, R>[] = [];
   let underWay = 0;
   let scheduled = false;
   let impatience: NodeJS.Timeout | undefined;
 
   const start = () => {
-    const batch = waiting.slice(0, size);
-    waiting = waiting.slice(size);
+    const fitting = countFitting(waiting, size, weigh);
+    const batch = waiting.slice(0, fitting);
+    waiting = waiting.slice(fitting);
     underWay += 1;
     void settleAll(batch, run).then(() => {
       underWay -= 1;
@@ -61,6 +67,16 @@ export function gather<T, R>({ run, size, atOnce, patienceMs }: GatherOptions<T,
     });
 }
 
+/** How many of the first ones make a run: one at least. */
+function countFitting<T, R>(waiting: readonly Waiting<T, R>[], size: number, weigh: (item: T) => number): number {
+  let weight = 0;
+  const over = waiting.findIndex(({ item }) => {
+    weight += weigh(item);
+    return weight > size;
+  });
+  return over < 0 ? waiting.length : Math.max(1, over);
+}
+
 async function settleAll<T, R>(
   batch: readonly Waiting<T, R>[],
   run: (items: T[]) => Promise<PromiseSettledResult<R>[]>,
@@ -68,9 +84,11 @@ async function settleAll<T, R>(
   try {
     const outcomes = await run(batch.map(({ item }) => item));
     batch.forEach(({ resolve, reject }, index) => {
-      const outcome = outcomes[index];
-      if (outcome?.status === 'fulfilled') resolve(outcome.value);
-      else reject(outcome?.reason ?? new Error('a run gave no outcome for one of its calls'));
+      try {
+        resolve(settledValue(outcomes[index]));
+      } catch (error) {
+        reject(error);
+      }
     });
   } catch (error) {
     for (const { reject } of batch) reject(error);

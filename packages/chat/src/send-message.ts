@@ -3,11 +3,12 @@ import { conversationFor } from './access.ts';
 import { type Attachment, attachMedia } from './attach-media.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredMessage } from './model.ts';
+import type { OneCall } from './one-call.ts';
 import type { PublishedMarks } from './outbox.ts';
 import type { SeqTaken } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { newMessageView, publishMessage } from './publish.ts';
-import { sendInWave } from './send-waves.ts';
+import { isPlain, openWaveCall } from './send-waves.ts';
 import { shareSend } from './shared-sends.ts';
 import { viewMedia } from './view-media.ts';
 import { messageView, watermarksOf } from './views.ts';
@@ -32,15 +33,41 @@ export async function sendMessage(
   ctx: ChatContext & { published: PublishedMarks },
   request: SendRequest,
 ): Promise<Message> {
+  const wave = openWaveCall(ctx.store);
+  const sent = sendBy(wave, ctx, request);
+  wave.go();
+  return sent;
+}
+
+/**
+ * Sends messages of one sender in one conversation. Their seqs are in the order in which they are given, as long as none of them is a reply or has
+ * media; else they are as if sent at the same time.
+ * @returns the outcome of each: what `sendMessage` returns or throws
+ */
+export function sendInOrder(
+  ctx: ChatContext & { published: PublishedMarks },
+  requests: readonly SendRequest[],
+): Promise<PromiseSettledResult<Message>[]> {
+  const wave = openWaveCall(ctx.store);
+  const sent = requests.map((request) => sendBy(wave, ctx, request));
+  wave.go();
+  return Promise.allSettled(sent);
+}
+
+/** Adds the send to the wave in the same turn: who calls for several has them in order. */
+async function sendBy(
+  wave: OneCall<() => Promise<Message>, Message>,
+  ctx: ChatContext & { published: PublishedMarks },
+  request: SendRequest,
+): Promise<Message> {
   const { senderId, body } = request;
   checkContent(body);
-  return shareSend(ctx.store, senderId, body, () =>
-    sendInWave(ctx.store, body, async () => {
-      await takeMessageBudget(ctx, senderId, body);
-      if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
-      return storeAndTell(ctx, request);
-    }),
-  );
+  const send = async () => {
+    await takeMessageBudget(ctx, senderId, body);
+    if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
+    return storeAndTell(ctx, request);
+  };
+  return shareSend(ctx.store, senderId, body, () => (isPlain(body) ? wave.add(send) : send()));
 }
 
 async function storeAndTell(

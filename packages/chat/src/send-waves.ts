@@ -1,8 +1,10 @@
 import type { Message, SendMessageBody } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { gather } from './gather.ts';
+import { OneCall } from './one-call.ts';
 
 type Send = () => Promise<Message>;
+type Outcomes = PromiseSettledResult<Message>[];
 
 /** Sends of one wave. Source: as many as one command inserts. */
 const WAVE_SIZE = 100;
@@ -12,24 +14,37 @@ const UNDER_WAY = 1;
 const PATIENCE_MS = 10;
 
 /** One sequence of waves per context, which its store stands for. */
-const waves = new WeakMap<ChatContext['store'], (send: Send) => Promise<Message>>();
+const waves = new WeakMap<ChatContext['store'], (sends: Send[]) => Promise<Outcomes>>();
 
 /**
- * Runs a send together with others: those that come while a wave is under way start in one turn, and so share each command to the stores from
+ * Runs sends together with others: those that come while a wave is under way start in one turn, and so share each command to the stores from
  * the first to the last, where arrivals one by one would share few. A lone send starts at the end of its turn.
+ * @returns the call by which sends that are added to it start in the same wave, in their order
  */
-export function sendInWave(store: ChatContext['store'], body: SendMessageBody, send: Send): Promise<Message> {
-  // These have more steps than others: a wave would wait for them.
-  if (body.replyTo || body.media?.length) return send();
+export function openWaveCall(store: ChatContext['store']): OneCall<Send, Message> {
   const inWave = waves.get(store) ?? createWaves();
   waves.set(store, inWave);
-  return inWave(send);
+  return new OneCall(inWave);
 }
 
+/** Whether a send has no more steps than any has to have: a wave would wait for others. */
+export const isPlain = ({ replyTo, media }: Pick<SendMessageBody, 'replyTo' | 'media'>): boolean =>
+  !replyTo && !media?.length;
+
 const createWaves = () =>
-  gather<Send, Message>({
+  gather<Send[], Outcomes>({
     size: WAVE_SIZE,
+    weigh: (sends) => sends.length,
     atOnce: UNDER_WAY,
     patienceMs: PATIENCE_MS,
-    run: (sends) => Promise.allSettled(sends.map((send) => send())),
+    run: startAll,
   });
+
+async function startAll(groups: readonly Send[][]): Promise<PromiseFulfilledResult<Outcomes>[]> {
+  const outcomes = await Promise.allSettled(groups.flat().map((send) => send()));
+  let from = 0;
+  return groups.map(({ length }) => {
+    from += length;
+    return { status: 'fulfilled', value: outcomes.slice(from - length, from) };
+  });
+}

@@ -1,10 +1,10 @@
-import { type ConversationRepository, gather, type SeqTaken, type StoredPreview } from '@confab/chat';
-import { type Collections, ONE_REPLY } from './collections.ts';
+import { type ConversationRepository, gather, type SeqTaken } from '@confab/chat';
+import type { Collections } from './collections.ts';
 import { oid } from './documents.ts';
-import { guarded } from './failures.ts';
+import { guarded, isUnknownResult } from './failures.ts';
+import { type SeqRequest, type Take, takeForecast, takeFrom, takingOf } from './forecast-takes.ts';
 import { SeqForecasts } from './seq-forecasts.ts';
-import { fillVoid } from './void-records.ts';
-import { runWrite } from './write-command.ts';
+import { SeqTurns } from './seq-turns.ts';
 
 /*
  * Taking a number is acknowledged by the primary alone: the insert of the message that follows asks for the majority, and a majority that has the
@@ -18,165 +18,144 @@ const AT_A_TIME = 100;
 const UNDER_WAY = 2;
 const PATIENCE_MS = 10;
 
-interface Request {
-  conversationId: string;
-  senderId: string;
-  preview: Omit<StoredPreview, 'seq'>;
-}
-
-/** Sends of one conversation that take the seqs after `from` together. */
-interface Take {
-  conversationId: string;
-  participants: readonly string[];
-  from: number;
-  /** With the places of the requests in their batch. */
-  requests: { place: number; request: Request }[];
+/** A request with who waits for it. */
+interface Pending extends SeqRequest {
+  ticket: number;
+  taken: Promise<SeqTaken | null>;
+  resolve(taken: SeqTaken | null): void;
+  reject(error: unknown): void;
 }
 
 /**
- * Takes seqs. Where this process knows a conversation's seq and participants, sends that come together take theirs by one command, each on the
- * condition that it is still so; the others, and those for which it was not so, by one command each.
+ * Takes seqs. Where this process knows a conversation's seq and participants, sends that come together take theirs by one command for all
+ * conversations, each on the condition that it is still so. Where it does not, or it was not so, they take theirs by one command for each conversation.
+ * In one conversation there is one command under way at a time: seqs are in the order of the calls, but for senders who turn out to take no part.
  * @throws ChatError UNAVAILABLE
  */
 export function createSeqTaking(collections: Collections): ConversationRepository['takeSeq'] {
-  const forecasts = new SeqForecasts();
-  const takeTogether = gather<Request, SeqTaken | null>({
+  const taking = new SeqTaking(collections);
+  return (conversationId, senderId, preview) => guarded(() => taking.take({ conversationId, senderId, preview }));
+}
+
+class SeqTaking {
+  readonly #collections: Collections;
+  readonly #forecasts = new SeqForecasts();
+  readonly #turns = new SeqTurns<Pending>();
+  readonly #takeTogether = gather<Pending, SeqTaken | null>({
     size: AT_A_TIME,
     atOnce: UNDER_WAY,
     patienceMs: PATIENCE_MS,
-    run: (batch) => takeAll(collections, forecasts, batch),
+    run: (batch) => this.#takeAll(batch),
   });
-  return (conversationId, senderId, preview) => {
-    const request = { conversationId, senderId, preview };
-    return guarded(() =>
-      forecasts.has(conversationId, senderId) ? takeTogether(request) : takeOne(collections, forecasts, request),
-    );
-  };
-}
 
-async function takeOne(
-  { conversations }: Collections,
-  forecasts: SeqForecasts,
-  { conversationId, senderId, preview }: Request,
-): Promise<SeqTaken | null> {
-  const doc = await conversations.findOneAndUpdate(
-    { _id: oid(conversationId), participants: senderId },
-    takingOf(1, preview),
-    { returnDocument: 'after', projection: { seq: 1, participants: 1 }, ...PRIMARY_ONLY },
-  );
-  if (doc) forecasts.learn(conversationId, doc);
-  return doc && { seq: doc.seq, participants: doc.participants };
-}
-
-const takingOf = (count: number, { messageId, ...preview }: Request['preview']) => ({
-  $inc: { seq: count },
-  $set: {
-    // without a seq of its own: that is the conversation's seq for as long as this is the preview
-    lastMessage: { messageId: oid(messageId), ...preview },
-    lastMessageAt: preview.createdAt,
-    updatedAt: preview.createdAt,
-  },
-});
-
-async function takeAll(
-  collections: Collections,
-  forecasts: SeqForecasts,
-  batch: readonly Request[],
-): Promise<PromiseSettledResult<SeqTaken | null>[]> {
-  const takes = takesOf(forecasts, batch);
-  const outcomes = new Map<number, SeqTaken | Promise<never>>();
-  try {
-    for (const { from, participants, requests } of await takeForecast(collections, forecasts, takes)) {
-      for (const [index, { place }] of requests.entries()) outcomes.set(place, { seq: from + index + 1, participants });
-    }
-  } catch (error) {
-    // Those that were in no take do not fail with the others.
-    for (const { place } of takes.flatMap(({ requests }) => requests)) outcomes.set(place, Promise.reject(error));
+  constructor(collections: Collections) {
+    this.#collections = collections;
   }
-  return Promise.allSettled(
-    batch.map((request, place) => outcomes.get(place) ?? takeOne(collections, forecasts, request)),
-  );
-}
 
-/** One take per conversation; requests whose conversation is not known any more are in none. */
-function takesOf(forecasts: SeqForecasts, batch: readonly Request[]): Take[] {
-  const takes = new Map<string, Take>();
-  batch.forEach((request, place) => {
+  take(request: SeqRequest): Promise<SeqTaken | null> {
+    const { promise: taken, resolve, reject } = Promise.withResolvers<SeqTaken | null>();
+    const pending: Pending = { ...request, ticket: this.#turns.ticket(), taken, resolve, reject };
     const { conversationId, senderId } = request;
-    const take = takes.get(conversationId) ?? takeFrom(conversationId, forecasts.use(conversationId));
-    if (!take?.participants.includes(senderId)) return;
-    take.requests.push({ place, request });
-    takes.set(conversationId, take);
-  });
-  // In one order everywhere: some servers lock a command's documents until it ends, and two processes must not wait for each other.
-  return [...takes.values()].toSorted((a, b) => (a.conversationId < b.conversationId ? -1 : 1));
-}
-
-const takeFrom = (conversationId: string, forecast: SeqTaken | undefined): Take | undefined =>
-  forecast && { conversationId, participants: forecast.participants, from: forecast.seq, requests: [] };
-
-const lastOf = ({ requests }: Take): Request => (requests.at(-1) as Take['requests'][number]).request;
-
-/** @returns the takes that happened as forecast */
-async function takeForecast(collections: Collections, forecasts: SeqForecasts, takes: Take[]): Promise<Take[]> {
-  if (takes.length === 0) return [];
-  const { db, conversations } = collections;
-  const updates = takes.map((take) => ({
-    q: { _id: oid(take.conversationId), participants: take.participants, seq: take.from },
-    u: takingOf(take.requests.length, lastOf(take).preview),
-  }));
-  const { count } = await runWrite(db, { update: conversations.collectionName, updates }, 1);
-  const taken = count === takes.length ? takes : await findTaken(collections, takes, count);
-  const happened = new Set(taken);
-  for (const take of takes) {
-    const { conversationId, participants, from, requests } = take;
-    if (happened.has(take)) forecasts.confirm(conversationId, { seq: from + requests.length, participants });
-    else forecasts.miss(conversationId);
+    if (this.#turns.isTaken(conversationId)) this.#wait(pending);
+    else if (this.#forecasts.has(conversationId, senderId)) return this.#takeTogether(pending);
+    else this.#begin(pending);
+    return taken;
   }
-  return taken;
-}
 
-/**
- * Which of the takes happened, where not all did: a server tells how many, but not which.
- * @param count how many did
- */
-async function findTaken(collections: Collections, takes: readonly Take[], count: number): Promise<Take[]> {
-  const shown = await conversationsOf(collections, takes);
-  const taken: Take[] = [];
-  const open: Take[] = [];
-  for (const take of takes) {
-    const now = shown.get(take.conversationId);
-    if (!now || now.seq === take.from) continue;
-    // Whoever takes a seq sets the preview: while ours is shown, nobody came after us.
-    if (now.messageId === lastOf(take).preview.messageId) taken.push(take);
-    // And who came after us went further than we.
-    else if (now.seq > take.from + take.requests.length) open.push(take);
+  #wait(pending: Pending): void {
+    this.#turns.wait(pending.conversationId, pending.ticket, pending);
   }
-  const missing = count - taken.length;
-  if (missing === open.length) return [...taken, ...open];
-  // Others took seqs of several of the conversations at this moment, in one of them after us.
-  if (missing > 0) await giveUp(collections, open);
-  return taken;
-}
 
-async function conversationsOf({ conversations }: Collections, takes: readonly Take[]) {
-  const filter = { _id: { $in: takes.map(({ conversationId }) => oid(conversationId)) } };
-  const projection = { seq: 1, 'lastMessage.messageId': 1 };
-  const docs = await conversations.find(filter, { projection, readPreference: 'primary', ...ONE_REPLY }).toArray();
-  const entries = docs.map(({ _id, seq, lastMessage }) => {
-    const about = { seq, messageId: lastMessage?.messageId.toHexString() };
-    return [_id.toHexString(), about] as const;
-  });
-  return new Map(entries);
-}
+  #begin(pending: Pending): void {
+    this.#turns.begin(pending.conversationId);
+    void this.#goOn(pending.conversationId, [pending]);
+  }
 
-/**
- * Voids seqs that are ours or somebody else's, so that none of ours stays a hole. A message that somebody else has on its way for one of
- * them takes another seq then, as it does where the hole filler was faster.
- */
-async function giveUp({ messages }: Collections, takes: readonly Take[]): Promise<void> {
-  const seqs = takes.flatMap(({ conversationId, from, requests }) =>
-    requests.map((_, index) => ({ conversationId, seq: from + index + 1 })),
-  );
-  await Promise.all(seqs.map(({ conversationId, seq }) => fillVoid(messages, conversationId, seq, new Date())));
+  /** Those of conversations that are forecast by one command; the others as if they had come alone. */
+  async #takeAll(batch: readonly Pending[]): Promise<PromiseSettledResult<SeqTaken | null>[]> {
+    const takes = new Map<string, Take<Pending>>();
+    for (const pending of batch) {
+      const { conversationId, senderId } = pending;
+      const take = takes.get(conversationId) ?? this.#openTake(conversationId);
+      if (take) takes.set(conversationId, take);
+      if (take?.participants.includes(senderId)) take.requests.push(pending);
+      else if (this.#turns.isTaken(conversationId)) this.#wait(pending);
+      else this.#begin(pending);
+    }
+    if (takes.size > 0) await this.#takeForecast([...takes.values()]);
+    return Promise.allSettled(batch.map(({ taken }) => taken));
+  }
+
+  /** Begins a turn, where it is nobody's and there is a forecast. */
+  #openTake(conversationId: string): Take<Pending> | undefined {
+    if (this.#turns.isTaken(conversationId)) return undefined;
+    const take = takeFrom<Pending>(conversationId, this.#forecasts.use(conversationId));
+    if (take) this.#turns.begin(conversationId);
+    return take;
+  }
+
+  async #takeForecast(opened: readonly Take<Pending>[]): Promise<void> {
+    // One that nobody joined, since its first sender takes no part, has nothing to take.
+    const takes = opened.filter(({ requests }) => requests.length > 0);
+    const missed: Pending[][] = [];
+    try {
+      const happened = takes.length > 0 ? await takeForecast(this.#collections, this.#forecasts, takes) : new Set();
+      for (const take of takes) {
+        const { from, participants, requests } = take;
+        if (!happened.has(take)) missed.push(requests);
+        else for (const [index, { resolve }] of requests.entries()) resolve({ seq: from + index + 1, participants });
+      }
+    } catch (error) {
+      for (const { requests } of takes) this.#fail(requests, error);
+    }
+    const again = new Map(missed.map((requests) => [requests[0]?.conversationId, requests]));
+    for (const { conversationId } of opened) {
+      void this.#goOn(conversationId, again.get(conversationId) ?? this.#turns.end(conversationId));
+    }
+  }
+
+  /** Takes for these, then for those that waited, until nobody waits. */
+  async #goOn(conversationId: string, first: readonly Pending[]): Promise<void> {
+    for (let turn = first; turn.length > 0; turn = this.#turns.end(conversationId)) await this.#takeFor(turn);
+  }
+
+  /** Takes for sends of one conversation; never throws: each is told. */
+  async #takeFor(turn: readonly Pending[]): Promise<void> {
+    const senders = [...new Set(turn.map(({ senderId }) => senderId))];
+    try {
+      const conversation = await this.#takeSeqs(turn, senders);
+      if (!conversation && senders.length > 1) return await this.#takeBySender(turn);
+      for (const [index, { resolve }] of turn.entries()) {
+        resolve(conversation && { ...conversation, seq: conversation.seq - turn.length + index + 1 });
+      }
+    } catch (error) {
+      this.#fail(turn, error);
+    }
+  }
+
+  /** Without an answer those that wait fail too: they have waited for as long as a send may take, and would for as long again. */
+  #fail(turn: readonly Pending[], error: unknown): void {
+    const waiting = isUnknownResult(error) ? this.#turns.drain((turn[0] as Pending).conversationId) : [];
+    for (const { reject } of [...turn, ...waiting]) reject(error);
+  }
+
+  /** One of the senders takes no part: the others are not to suffer from it. */
+  async #takeBySender(turn: readonly Pending[]): Promise<void> {
+    await Promise.all([...Map.groupBy(turn, ({ senderId }) => senderId).values()].map((own) => this.#takeFor(own)));
+  }
+
+  /** @returns how the conversation is afterwards; null if it is not there, or one of the senders takes no part in it */
+  async #takeSeqs(turn: readonly Pending[], senders: readonly string[]): Promise<SeqTaken | null> {
+    const { conversationId, preview } = turn.at(-1) as Pending;
+    const doc = await this.#collections.conversations.findOneAndUpdate(
+      {
+        _id: oid(conversationId),
+        participants: senders.length === 1 ? (senders[0] as string) : { $all: [...senders] },
+      },
+      takingOf(turn.length, preview),
+      { returnDocument: 'after', projection: { seq: 1, participants: 1 }, ...PRIMARY_ONLY },
+    );
+    if (doc) this.#forecasts.learn(conversationId, doc);
+    return doc && { seq: doc.seq, participants: doc.participants };
+  }
 }

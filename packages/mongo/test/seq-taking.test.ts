@@ -180,3 +180,45 @@ test('a message whose seq went away with the store that gave it raises its conve
   });
   expect(await seqOf(id)).toBe(seq);
 });
+
+/** A conversation of which this process knows nothing yet. */
+async function unknown(participants = ['alice', `b-${randomUUID()}`]) {
+  const { id } = await other.conversations.createGroup({ participants, name: 'g', ownerId: 'alice', now: new Date() });
+  return id;
+}
+
+test('in a conversation that is not known yet, sends take their seqs in order: the first alone, the others by one command', async () => {
+  const id = await unknown();
+  const last = newId();
+  const takes = [...Array.from({ length: 9 }, () => take(id)), take(id, store, 'alice', last)];
+  expect(await seqsOf(takes)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(commands).toEqual(['findAndModify', 'findAndModify']);
+  expect(await shown(id)).toMatchObject({ messageId: last, seq: 10 });
+});
+
+test('senders of one conversation take together, and do not suffer from one who has left', async () => {
+  const id = await unknown(['alice', 'bob', 'carol']);
+  const first = take(id);
+  const others = ['bob', 'alice', 'mallory', 'carol', 'alice'].map((who) => take(id, store, who));
+  expect((await first)?.seq).toBe(1);
+  const [bob, alice, mallory, carol, again] = await seqsOf(others);
+  expect(mallory).toBeUndefined();
+  expect([bob, alice, carol, again].toSorted()).toEqual([2, 3, 4, 5]);
+  expect(again).toBeGreaterThan(alice as number);
+  expect(await seqOf(id)).toBe(5);
+});
+
+test('sends whose forecast missed take their seqs in order all the same', async () => {
+  const [id = ''] = await known(1);
+  await take(id, other);
+  expect(await seqsOf(Array.from({ length: 5 }, () => take(id)))).toEqual([3, 4, 5, 6, 7]);
+  expect(commands).toEqual(['update', 'find', 'findAndModify']);
+});
+
+test('what waits behind a take without an answer is told so with it, and not one after the other', async () => {
+  const id = await unknown();
+  proxy.loseReplies({ request: /findAndModify\0/, times: 1, how: 'cut' });
+  const outcomes = await Promise.allSettled([take(id), take(id), take(id)]);
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+  await eventually(async () => expect((await take(id))?.seq).toBe(2));
+});

@@ -46,5 +46,5 @@ const callOf = (app: FastifyInstance, request: FastifyRequest): Call<never> => (
   body: (request.body ?? {}) as never,
   headers: request.headers,
   traceId: request.id,
-  within: (operation, callers, run) => app.runWithin(request, operation, callers, run),
+  within: (calls) => app.runWithin(request, calls),
 });

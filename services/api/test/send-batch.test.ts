@@ -112,3 +112,18 @@ test('more than the api may work on at a time is refused as overload', async () 
   expect([reply.statusCode, reply.json().error.code]).toEqual([503, 'OVERLOADED']);
   expect(codesOf(await sendAll(chat, items.slice(0, 3)))).toEqual(['ok', 'ok', 'ok']);
 });
+
+test('messages of one sender to one conversation are stored in their order, the first ones of a conversation too', async () => {
+  const chat = await build();
+  const [ab, ac] = [await chat.open('alice', 'bob'), await chat.open('alice', 'carol')];
+  const texts = Array.from({ length: 10 }, (_, i) => `message ${i}`);
+  const items = texts.flatMap((text) => [ab, ac].map((id) => itemOf(tokenOf('alice'), id, text)));
+  const { results } = await sendAll(chat, items);
+  expect(results.map(({ data }) => data?.text)).toEqual(texts.flatMap((text) => [text, text]));
+  for (const id of [ab, ac]) {
+    const { body } = await chat.call<{ text: string }[]>('GET', `/api/chat/conversation/${id}/messages`, {
+      as: 'alice',
+    });
+    expect(body.data?.map(({ text }) => text)).toEqual(texts);
+  }
+});

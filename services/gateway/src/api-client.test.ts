@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
+import { sendOne } from '../test/send-one.ts';
 import { type ApiClient, createApiClient, readReply } from './api-client.ts';
 
 let server: Server;
@@ -53,8 +54,7 @@ it('refuses calls while too many that were given up still wait for a connection'
       expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE', retryAfter: 1 } });
     }
     expect(unreachable.inFlight).toBe(0);
-    const send = (text: string) =>
-      unreachable.sendMessage(caller(), { conversationId: C, text, clientMessageId: text });
+    const send = (text: string) => sendOne(unreachable, caller(), { conversationId: C, text, clientMessageId: text });
     // A connect that times out takes one of them along: its place may go to the first.
     const [, ...others] = await Promise.allSettled([
       unreachable.membership(caller(), C),
@@ -77,12 +77,12 @@ it('repeats a call over a lost connection only where that can do no harm', async
   });
   expect((await client.membership(caller(), C)).participants).toEqual(['a']);
   expect(requests).toBe(2);
-  await expect(client.sendMessage(caller(), { conversationId: C, text: 'x' })).rejects.toMatchObject({
+  await expect(sendOne(client, caller(), { conversationId: C, text: 'x' })).rejects.toMatchObject({
     code: 'UNAVAILABLE',
   });
   expect(requests).toBe(3);
   requests = 0;
-  await client.sendMessage(caller(), { conversationId: C, text: 'x', clientMessageId: 'mine' });
+  await sendOne(client, caller(), { conversationId: C, text: 'x', clientMessageId: 'mine' });
   expect(requests).toBe(2);
 });
 
@@ -96,7 +96,7 @@ it('waits a moment for an api that is just being replaced, since nothing was sen
       '127.0.0.1',
     );
   }, 50);
-  expect(await client.sendMessage(caller(), { conversationId: C, text: 'x' })).toEqual({ _id: 'm1' });
+  expect(await sendOne(client, caller(), { conversationId: C, text: 'x' })).toEqual({ _id: 'm1' });
 });
 
 it.each([

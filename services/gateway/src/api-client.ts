@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isPlain, OneCall } from '@confab/chat';
 import {
   ChatError,
   type ErrorCode,
@@ -22,10 +23,22 @@ export interface ApiCaller {
   apiCalls: { inFlight: number };
 }
 
+/** A message that a user wants to send. */
+export interface UserSend {
+  traceId: string;
+  body: SendMessageBody;
+}
+
 /** The gateway's way to the api. Every call settles within the timeout; more calls than are allowed at a time are refused, not queued. */
 export interface ApiClient {
-  /** @returns the stored message. @throws ChatError of the api; UNAVAILABLE, OVERLOADED */
-  sendMessage(caller: ApiCaller, body: SendMessageBody): Promise<Message>;
+  /**
+   * Sends messages of one caller to one conversation, which are stored in their order.
+   * @returns of each the stored message, or ChatError of the api, UNAVAILABLE. @throws ChatError OVERLOADED
+   */
+  sendMessages(
+    caller: Omit<ApiCaller, 'traceId'>,
+    sends: readonly UserSend[],
+  ): Promise<PromiseSettledResult<Message>[]>;
   /** @throws ChatError NOT_FOUND if the caller is no participant; UNAVAILABLE, OVERLOADED */
   membership(caller: ApiCaller, conversationId: string): Promise<{ participants: string[]; isGroup: boolean }>;
   readonly inFlight: number;
@@ -99,56 +112,78 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     wasNotSent,
   });
 
-  /** Counts a call while it is under way, within the bounds of the gateway and of the socket. */
-  const settle = async <T>(
-    caller: ApiCaller,
-    method: string,
-    work: (traceparent: string | undefined, deadline: number) => Promise<T>,
+  /** Counts calls while they are under way, within the bounds of the gateway and of the socket, for which they are one. */
+  const counted = async <T>(
+    apiCalls: ApiCaller['apiCalls'],
+    calls: number,
+    work: (deadline: number) => Promise<T>,
   ): Promise<T> => {
-    if (inFlight >= maxInFlight || caller.apiCalls.inFlight >= maxInFlightPerSocket) {
+    if (inFlight + calls > maxInFlight || apiCalls.inFlight >= maxInFlightPerSocket) {
       throw new ChatError('OVERLOADED', { retryAfter: 1 });
     }
-    inFlight += 1;
-    caller.apiCalls.inFlight += 1;
+    inFlight += calls;
+    apiCalls.inFlight += 1;
     try {
-      return await traced(options.tracer, `${method} api`, { kind: 'client', traceId: caller.traceId }, (span) =>
-        work(span?.traceparent, performance.now() + timeoutMs),
-      );
+      return await work(performance.now() + timeoutMs);
+    } finally {
+      inFlight -= calls;
+      apiCalls.inFlight -= 1;
+    }
+  };
+
+  /** Every failure is one of the catalogue. */
+  const span = async <T>(
+    method: string,
+    traceId: string,
+    work: (traceparent: string | undefined) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      const about = { kind: 'client', traceId } as const;
+      return await traced(options.tracer, `${method} api`, about, (made) => work(made?.traceparent));
     } catch (error) {
       if (error instanceof ChatError) throw error;
       throw new ChatError('UNAVAILABLE', { retryAfter: 1, cause: error });
-    } finally {
-      inFlight -= 1;
-      caller.apiCalls.inFlight -= 1;
     }
   };
 
   return {
-    sendMessage: (caller, body) =>
-      settle(caller, sendRoute.method, (traceparent, deadline) => {
-        const { token, address, traceId } = caller;
-        const repeatable = body.clientMessageId !== undefined;
-        const slow = (body.media?.length ?? 0) > 0;
-        const made = { traceparent, body: JSON.stringify(body), repeatable, slow, deadline };
-        return sendGathered({ token, address, traceId, ...made });
+    sendMessages: ({ token, address, apiCalls }, sends) =>
+      counted(apiCalls, sends.length, (deadline) => {
+        const lane = new OneCall(sendGathered);
+        const sent = sends.map(({ traceId, body }) =>
+          span(sendRoute.method, traceId, (traceparent) =>
+            lane.add({ token, address, traceId, traceparent, deadline, ...describe(body) }),
+          ),
+        );
+        lane.go();
+        return Promise.allSettled(sent);
       }),
     membership: (caller, conversationId) =>
-      settle(caller, routes.membership.method, async (traceparent, deadline) => {
-        const { method, path } = routes.membership;
-        const call: Call = {
-          method,
-          path: path.replace(':conversationId', conversationId),
-          repeatable: true,
-          traceparent,
-        };
-        return (await attempt(caller, call, deadline)) as { participants: string[]; isGroup: boolean };
-      }),
+      counted(caller.apiCalls, 1, (deadline) =>
+        span(routes.membership.method, caller.traceId, async (traceparent) => {
+          const { method, path } = routes.membership;
+          const call: Call = {
+            method,
+            path: path.replace(':conversationId', conversationId),
+            repeatable: true,
+            traceparent,
+          };
+          return (await attempt(caller, call, deadline)) as { participants: string[]; isGroup: boolean };
+        }),
+      ),
     get inFlight() {
       return inFlight;
     },
     close: () => pool.destroy(),
   };
 }
+
+const describe = (body: SendMessageBody) => ({
+  body: JSON.stringify(body),
+  repeatable: body.clientMessageId !== undefined,
+  slow: (body.media?.length ?? 0) > 0,
+  plain: isPlain(body),
+});
 
 /** Pauses before further tries, milliseconds: an api that is being replaced listens again soon. */
 const RETRY_PAUSES_MS = [0, 100, 300];

@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { routes } from '@confab/contracts';
 import { afterEach, expect, it } from 'vitest';
+import { sendOne } from '../test/send-one.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
 
 let server: Server;
@@ -56,7 +57,8 @@ async function serve() {
 
 const conversationId = 'c'.repeat(24);
 const send = (text: string, clientMessageId?: string) =>
-  client.sendMessage(
+  sendOne(
+    client,
     { token: `token-${text}`, address: '203.0.113.1', traceId: 't'.repeat(32), apiCalls: { inFlight: 0 } },
     { conversationId, text, ...(clientMessageId !== undefined && { clientMessageId }) },
   );
@@ -88,7 +90,7 @@ it('lets what may take long, or is long, go alone', async () => {
   const caller = { token: 'token', address: '203.0.113.1', traceId: 't'.repeat(32), apiCalls: { inFlight: 0 } };
   const media = [{ mediaId: 'd'.repeat(24), type: 'image' as const }];
   const bodies = [{ text: 'a', media }, { text: 'x'.repeat(5_000) }, { text: 'c' }, { text: 'd' }];
-  const sends = bodies.map((body) => client.sendMessage(caller, { conversationId, ...body }));
+  const sends = bodies.map((body) => sendOne(client, caller, { conversationId, ...body }));
   await request(2);
   expect(received.map(({ items }) => items.length).toSorted()).toEqual([1, 1, 2]);
   for (const each of received) {
@@ -178,4 +180,52 @@ it('makes no further request for what may be repeated once its time is up', asyn
   next.reply(201, stored(next.items[0] as Item));
   await later;
   expect(received.length).toBe(2);
+});
+
+const caller = () => ({ token: 'token', address: '203.0.113.1', apiCalls: { inFlight: 0 } });
+const lane = (...texts: string[]) => texts.map((text) => ({ traceId: 't'.repeat(32), body: { conversationId, text } }));
+const textsOf = ({ items }: Received) => items.map(({ body }) => body.text);
+
+it('sends a lane in one request, in order, with the lanes of others as long as they fit', async () => {
+  const { request } = await serve();
+  const names = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}${i}`);
+  const lanes = [names('a', 20), names('b', 10), names('c', 10)];
+  const sent = lanes.map((texts) => client.sendMessages(caller(), lane(...texts)));
+  const [first, second] = [await request(0), await request(1)];
+  expect([textsOf(first), textsOf(second)]).toEqual([[...names('a', 20), ...names('b', 10)], names('c', 10)]);
+  for (const each of [first, second]) answerAll(each);
+  const ids = (await Promise.all(sent)).map((outcomes) =>
+    outcomes.map((outcome) => outcome.status === 'fulfilled' && outcome.value._id),
+  );
+  expect(ids).toEqual(lanes.map((texts) => texts.map((text) => `id-${text}`)));
+});
+
+it('counts a lane as one call of its socket, and as many of the gateway', async () => {
+  const { request } = await serve();
+  const texts = Array.from({ length: 32 }, (_, i) => `a${i}`);
+  const who = caller();
+  const sent = client.sendMessages(who, lane(...texts));
+  expect([client.inFlight, who.apiCalls.inFlight]).toEqual([32, 1]);
+  answerAll(await request(0));
+  await sent;
+  expect([client.inFlight, who.apiCalls.inFlight]).toEqual([0, 0]);
+});
+
+it.each([
+  ['was refused as a batch', {}],
+  ['has a reply in it', { replyTo: 'e'.repeat(24) }],
+  ['has something long in it', { text: 'x'.repeat(5_000) }],
+])('sends one after the other what %s', async (_, about) => {
+  const { request, received } = await serve();
+  const [first, second, third] = lane('a', 'b', 'c');
+  const sends = [first, { ...second, body: { conversationId, text: 'b', ...about } }, third] as (typeof first)[];
+  const sent = client.sendMessages(caller(), sends as never);
+  const refused = Object.keys(about).length === 0 ? 1 : 0;
+  if (refused) (await request(0)).reply(404, { success: false });
+  for (let index = refused; index < refused + 3; index++) {
+    const each = await request(index);
+    expect([received.length, each.path]).toEqual([index + 1, routes.sendMessage.path]);
+    each.reply(201, stored(each.items[0] as Item));
+  }
+  expect((await sent).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
 });

@@ -1,4 +1,4 @@
-import { gather } from '@confab/chat';
+import { gather, settledValue } from '@confab/chat';
 import { ChatError, limits, type Message, routes } from '@confab/contracts';
 import type { ApiAnswer } from './api-client.ts';
 
@@ -14,9 +14,13 @@ export interface Send {
   repeatable: boolean;
   /** It may take the api longer than others: files are checked first. */
   slow: boolean;
+  /** Those of one request and conversation that have no more steps than others are stored in their order. */
+  plain: boolean;
   /** `performance.now()` at which the sender has to be answered. */
   deadline: number;
 }
+
+type Outcomes = PromiseSettledResult<Message>[];
 
 export interface SendBatchesOptions {
   /** Sends one by itself. @throws ChatError, or what kept the connection from answering */
@@ -42,41 +46,60 @@ const ABOUT_THE_FIRST = new Set([401, 403, 429]);
 
 /**
  * Puts sends that come together into one request to the api. A lone send goes at once; while a request is under way others gather. Each has its own
- * answer; where a request of several is refused as a whole, each goes alone.
+ * answer; where a request of several is refused as a whole, each goes alone. Sends are given as lanes: those of one lane are stored in their order.
+ * @returns for a lane the outcome of each of its sends; never throws
  */
-export function createSendBatches(options: SendBatchesOptions): (send: Send) => Promise<Message> {
+export function createSendBatches(options: SendBatchesOptions): (lane: Send[]) => Promise<Outcomes> {
   const { sendAlone, now = () => performance.now() } = options;
   let pausedUntil = 0;
 
-  const sendTogether = async (sends: Send[]): Promise<PromiseSettledResult<Message>[]> => {
+  const sendTogether = async (lanes: Send[][]): Promise<Outcomes[]> => {
+    const sends = lanes.flat();
     const answer = await options.request(routes.sendMessages.path, sends[0] as Send, bodyOf(sends));
     if (answer.status >= 400 && answer.status < 500) {
       if (!ABOUT_THE_FIRST.has(answer.status)) pausedUntil = now() + PAUSE_MS;
-      return Promise.allSettled(sends.map(sendAlone));
+      return Promise.all(lanes.map((lane) => inTurn(lane, sendAlone)));
     }
     const results = resultsOf(answer, sends.length);
-    return Promise.allSettled(sends.map(async (_, index) => options.read(results[index])));
+    const read = results.map(async (result) => options.read(result));
+    return Promise.all(lanes.map(({ length }) => Promise.allSettled(read.splice(0, length))));
   };
 
-  const sendAll = async (sends: Send[]): Promise<PromiseSettledResult<Message>[]> => {
-    if (sends.length === 1) return Promise.allSettled(sends.map(sendAlone));
+  const sendAll = async (lanes: Send[][]): Promise<Outcomes[]> => {
+    const [lane] = lanes;
+    if (lanes.length === 1 && lane?.length === 1) return [await inTurn(lane, sendAlone)];
     try {
-      return await sendTogether(sends);
+      return await sendTogether(lanes);
     } catch (error) {
-      if (error instanceof ChatError) throw error;
       // As for a request of its own: again only where that can do no harm.
-      const harmless = options.wasNotSent(error);
-      return Promise.allSettled(
-        sends.map((send) => (harmless || send.repeatable ? sendAlone(send) : Promise.reject(error))),
-      );
+      const harmless = !(error instanceof ChatError) && options.wasNotSent(error);
+      const again = (send: Send) =>
+        !(error instanceof ChatError) && (harmless || send.repeatable) ? sendAlone(send) : Promise.reject(error);
+      return Promise.all(lanes.map((each) => inTurn(each, again)));
     }
   };
 
-  const gathered = gather({ size: limits.sendsAtOnce, atOnce: UNDER_WAY, patienceMs: PATIENCE_MS, run: sendAll });
-  return (send) => {
-    const small = send.token.length + Buffer.byteLength(send.body) <= SMALL;
-    return small && !send.slow && now() >= pausedUntil ? gathered(send) : sendAlone(send);
+  const gathered = gather<Send[], Outcomes>({
+    size: limits.sendsAtOnce,
+    weigh: (lane) => lane.length,
+    atOnce: UNDER_WAY,
+    patienceMs: PATIENCE_MS,
+    run: async (lanes) => (await sendAll(lanes)).map((value) => ({ status: 'fulfilled', value })),
+  });
+  const goesAlone = ({ token, body, slow }: Send) =>
+    slow || token.length + Buffer.byteLength(body) > SMALL || now() < pausedUntil;
+  const sendOne = async (send: Send) => (goesAlone(send) ? sendAlone(send) : settledValue((await gathered([send]))[0]));
+  return (lane) => {
+    const inOrder = lane.every((send) => send.plain && !goesAlone(send));
+    return inOrder ? gathered(lane) : inTurn(lane, sendOne);
   };
+}
+
+/** One after the other, whatever becomes of those before. */
+async function inTurn(lane: readonly Send[], send: (send: Send) => Promise<Message>): Promise<Outcomes> {
+  const outcomes: Outcomes = [];
+  for (const each of lane) outcomes.push(...(await Promise.allSettled([send(each)])));
+  return outcomes;
 }
 
 function bodyOf(sends: readonly Send[]): string {

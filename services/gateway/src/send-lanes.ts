@@ -1,32 +1,65 @@
-import { ChatError } from '@confab/contracts';
+import { ChatError, limits } from '@confab/contracts';
 
 /** Sends of one socket that are under way or wait. Source: the rate limit is 30 a minute; a burst of an offline queue fits. */
 const MAX_WAITING = 32;
 
+interface Waiting<S, R> {
+  send: S;
+  resolve(result: R): void;
+  reject(error: unknown): void;
+}
+
+/** Does the work of sends of one conversation, in order. @returns the outcome of each */
+type Together<S, R> = (sends: S[]) => Promise<PromiseSettledResult<R>[]>;
+
 /**
- * Runs the sends of one socket one after the other within each conversation, so that messages are stored in the order in which the
- * user sent them; different conversations do not wait for each other.
+ * Keeps the sends of one socket in order within each conversation, so that messages are stored in the order in which the user sent them: what comes
+ * while one is under way waits for it, and then goes together. Different conversations do not wait for each other.
  */
-export class SendLanes {
-  /** Absent while nothing is sent: most sockets are idle. */
-  #lanes: Map<string, Promise<unknown>> | undefined;
+export class SendLanes<S, R> {
+  /** What waits, by conversation. Absent while nothing is sent: most sockets are idle. */
+  #lanes: Map<string, Waiting<S, R>[]> | undefined;
   #waiting = 0;
 
-  /** @throws ChatError OVERLOADED if too many wait already; else what the task throws */
-  async run<T>(conversationId: string, task: () => Promise<T>): Promise<T> {
+  /** @throws ChatError OVERLOADED if too many wait already; else what `together` says of this send */
+  async run(conversationId: string, send: S, together: Together<S, R>): Promise<R> {
     if (this.#waiting >= MAX_WAITING) throw new ChatError('OVERLOADED', { retryAfter: 1 });
     this.#waiting += 1;
-    const lanes = this.#lanes ?? new Map<string, Promise<unknown>>();
-    this.#lanes = lanes;
-    const before = lanes.get(conversationId) ?? Promise.resolve();
-    const mine = before.then(task, task);
-    lanes.set(conversationId, mine);
     try {
-      return await mine;
+      return await this.#queue(conversationId, send, together);
     } finally {
       this.#waiting -= 1;
-      if (lanes.get(conversationId) === mine) lanes.delete(conversationId);
-      if (lanes.size === 0 && this.#lanes === lanes) this.#lanes = undefined;
     }
+  }
+
+  #queue(conversationId: string, send: S, together: Together<S, R>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const waiting = { send, resolve, reject };
+      const lane = this.#lanes?.get(conversationId);
+      if (lane) lane.push(waiting);
+      else void this.#drive(conversationId, [waiting], together);
+    });
+  }
+
+  async #drive(conversationId: string, lane: Waiting<S, R>[], together: Together<S, R>): Promise<void> {
+    const lanes = this.#lanes ?? new Map<string, Waiting<S, R>[]>();
+    this.#lanes = lanes;
+    lanes.set(conversationId, lane);
+    while (lane.length > 0) await settle(lane.splice(0, limits.sendsAtOnce), together);
+    lanes.delete(conversationId);
+    if (lanes.size === 0) this.#lanes = undefined;
+  }
+}
+
+async function settle<S, R>(group: readonly Waiting<S, R>[], together: Together<S, R>): Promise<void> {
+  try {
+    const outcomes = await together(group.map(({ send }) => send));
+    for (const [index, { resolve, reject }] of group.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.status === 'fulfilled') resolve(outcome.value);
+      else reject(outcome?.reason);
+    }
+  } catch (error) {
+    for (const { reject } of group) reject(error);
   }
 }

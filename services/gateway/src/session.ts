@@ -1,5 +1,7 @@
+import type { Message } from '@confab/contracts';
 import type { Identity } from '@confab/service-kit';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
+import type { UserSend } from './api-client.ts';
 import type { EventBudget } from './event-budget.ts';
 import type { SendLanes } from './send-lanes.ts';
 
@@ -10,7 +12,7 @@ export interface Session {
   /** The client's own address, behind our proxies. */
   address: string;
   budget: EventBudget;
-  lanes: SendLanes;
+  lanes: SendLanes<UserSend, Message>;
   /** Requests to the api that wait for an answer. */
   apiCalls: { inFlight: number };
   /** Conversations in which the socket types, with when the others were last told (Unix ms). */

@@ -1,5 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { deleteMessage, getMessage, listMessages, markRead, sendMessage, sync, unreadCount } from '@confab/chat';
+import {
+  deleteMessage,
+  getMessage,
+  isPlain,
+  listMessages,
+  markRead,
+  sendInOrder,
+  sendMessage,
+  sync,
+  unreadCount,
+} from '@confab/chat';
 import { ChatError, ClientMessageId, type SendMessageBody, validatorOf } from '@confab/contracts';
 import { type Handlers, ok } from './types.ts';
 
@@ -13,9 +23,16 @@ export const messageHandlers = {
     ok(await sendMessage(ctx, { senderId: identity.userId, body: withIdempotencyKey(body, headers), traceId })),
   sendMessages: async (ctx, { body, within }) =>
     ok({
-      results: await within('sendMessage', body.items, (item, { identity, traceId }) =>
-        sendMessage(ctx, { senderId: identity.userId, body: item.body, traceId }),
-      ),
+      results: await within({
+        operation: 'sendMessage',
+        callers: body.items,
+        laneOf: (item) => (isPlain(item.body) ? item.body.conversationId : undefined),
+        run: (calls) =>
+          sendInOrder(
+            ctx,
+            calls.map(({ caller, identity, traceId }) => ({ senderId: identity.userId, body: caller.body, traceId })),
+          ),
+      }),
     }),
   deleteMessage: async (ctx, { identity, params, body, traceId }) => {
     const { messageId } = params;

@@ -39,15 +39,23 @@ export interface InnerCall {
 
 export type InnerAnswer<T> = { success: true; data: T } | ErrorReply;
 
+/** A call that came in another one, with its caller. */
+export type Admitted<C extends InnerCaller> = InnerCall & { caller: C };
+
+export interface InnerCalls<C extends InnerCaller, T> {
+  operation: RouteName;
+  callers: readonly C[];
+  /** Calls of one token for which this gives the same are run together, in order. Undefined: by itself. */
+  laneOf(caller: C): string | undefined;
+  /** @returns the outcome of each */
+  run(calls: readonly Admitted<C>[]): Promise<PromiseSettledResult<T>[]>;
+}
+
 /**
  * Runs calls that came in one request, each as if it had come alone: authenticated, limited by its address, measured, traced, and
  * answered for itself.
  */
-export type CallsWithin = <C extends InnerCaller, T>(
-  operation: RouteName,
-  callers: readonly C[],
-  run: (caller: C, made: InnerCall) => Promise<T>,
-) => Promise<InnerAnswer<T>[]>;
+export type CallsWithin = <C extends InnerCaller, T>(calls: InnerCalls<C, T>) => Promise<InnerAnswer<T>[]>;
 
 /** Returns the whole reply body. */
 export type Handler<N extends RouteName> = (

@@ -4,8 +4,10 @@ import { callerOf, type HandlerServices } from './services.ts';
 /** The api stores the message with the user's own token; its answer is the confirmation. */
 export function sendMessage({ api }: HandlerServices): EventHandler<'send:message'> {
   return async (context, body) => {
-    const { socket } = context;
-    const message = await socket.data.lanes.run(body.conversationId, () => api.sendMessage(callerOf(context), body));
+    const { socket, traceId } = context;
+    const message = await socket.data.lanes.run(body.conversationId, { traceId, body }, (sends) =>
+      api.sendMessages(callerOf(context), sends),
+    );
     const { _id: messageId, conversationId, seq, clientMessageId, createdAt } = message;
     if (!socket.data.ended) {
       const confirmation = { messageId, conversationId, seq, createdAt, ...(clientMessageId && { clientMessageId }) };
