@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { gather } from './gather.ts';
+import { type GatherOptions, gather } from './gather.ts';
 
 const fulfilled = <T>(value: T): PromiseSettledResult<T> => ({ status: 'fulfilled', value });
 
 /** Runs that end when the test says so. */
-function held(options: { size?: number; atOnce?: number; patienceMs?: number; weigh?: (n: number) => number } = {}) {
+function held(options: Partial<GatherOptions<number, number>> = {}) {
   const runs: { items: number[]; end: (outcomes?: PromiseSettledResult<number>[]) => void }[] = [];
   const call = gather<number, number>({
     ...{ size: 100, atOnce: 1, patienceMs: 60_000, ...options },
@@ -95,4 +95,22 @@ it('weighs what it puts into a run, and lets what is too heavy go alone', async 
   for (const n of [4, 6, 1, 30, 9, 1]) void call(n);
   await turn();
   expect(itemsOf()).toEqual([[4, 6], [1], [30], [9, 1]]);
+});
+
+it('keeps a distance between runs of several calls, and none between lone ones', async () => {
+  const { call, runs, itemsOf } = held({ atOnce: 10, spacingMs: 40 });
+  void call(1);
+  await turn();
+  void call(2);
+  await turn();
+  expect(itemsOf()).toEqual([[1], [2]]);
+  const startedAt = performance.now();
+  for (const n of [3, 4]) void call(n);
+  await turn();
+  expect(runs.length).toBe(2);
+  void call(5);
+  await expect.poll(itemsOf).toEqual([[1], [2], [3, 4, 5]]);
+  void call(6);
+  await expect.poll(itemsOf).toEqual([[1], [2], [3, 4, 5], [6]]);
+  expect(performance.now() - startedAt).toBeGreaterThan(60);
 });

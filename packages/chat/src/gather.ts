@@ -11,6 +11,11 @@ export interface GatherOptions<T, R> {
   atOnce: number;
   /** Milliseconds that a call waits for them at most: one run that hangs holds nobody up. */
   patienceMs: number;
+  /**
+   * Milliseconds between the starts of two runs at least, while calls come so fast that runs have more than one: what a run costs by itself is then
+   * shared by more of them. 0 if absent.
+   */
+  spacingMs?: number;
 }
 
 interface Waiting<T, R> {
@@ -25,16 +30,22 @@ interface Waiting<T, R> {
  * less each costs. Each call has its own outcome.
  */
 export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise<R> {
-  const { run, size, weigh = () => 1, atOnce, patienceMs } = options;
+  const { run, size, weigh = () => 1, atOnce, patienceMs, spacingMs = 0 } = options;
   let waiting: Waiting<T, R>[] = [];
   let underWay = 0;
   let scheduled = false;
   let impatience: NodeJS.Timeout | undefined;
+  let pause: NodeJS.Timeout | undefined;
+  /** When the newest run started, and of how many calls. */
+  let startedAt = Number.NEGATIVE_INFINITY;
+  let together = 0;
 
   const start = () => {
     const fitting = countFitting(waiting, size, weigh);
     const batch = waiting.slice(0, fitting);
     waiting = waiting.slice(fitting);
+    startedAt = performance.now();
+    together = fitting;
     underWay += 1;
     void settleAll(batch, run).then(() => {
       underWay -= 1;
@@ -43,10 +54,27 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
   };
 
   const startRuns = () => {
+    if (pause) return;
     clearTimeout(impatience);
     impatience = undefined;
+    const earlyMs = waiting.length > 0 && underWay < atOnce ? earlyBy() : 0;
+    if (earlyMs > 0) {
+      pause = setTimeout(afterPause, earlyMs);
+      return;
+    }
     while (waiting.length > 0 && underWay < atOnce) start();
     if (waiting.length > 0) impatience = setTimeout(startAll, patienceMs);
+  };
+
+  /** Milliseconds by which a run now would be too early after the one before. */
+  const earlyBy = () =>
+    spacingMs > 0 && (together > 1 || waiting.length > 1) ? startedAt + spacingMs - performance.now() : 0;
+
+  const afterPause = () => {
+    pause = undefined;
+    // A timer may come a little early.
+    startedAt = Number.NEGATIVE_INFINITY;
+    startRuns();
   };
 
   const startAll = () => {
@@ -58,7 +86,7 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      if (scheduled || impatience) return;
+      if (scheduled || impatience || pause) return;
       scheduled = true;
       setImmediate(() => {
         scheduled = false;

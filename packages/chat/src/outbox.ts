@@ -6,9 +6,9 @@ import { usersById } from './profiles.ts';
 import { newMessageView, publishMessage } from './publish.ts';
 
 /** Milliseconds that cleared marks are collected before one write. Far below the 2 s after which the relay would republish. */
-const FLUSH_MS = 25;
-/** Marks in one write. */
-const FLUSH_COUNT = 500;
+const FLUSH_MS = 200;
+/** Marks in one write. Source: a store of one thread is busy with a hundred for a few milliseconds, for which sends wait. */
+const FLUSH_COUNT = 100;
 
 /** Collects the ids of published messages and clears their outbox marks in batches. */
 export function createPublishedMarks(messages: Pick<MessageRepository, 'clearUnpublished'>, log: Log) {
