@@ -108,3 +108,19 @@ test('CORS: the listed origin may, another may not, on REST and both socket tran
   });
   expect(polling.status).toBe(403);
 });
+
+test('a burst over one socket is stored, acknowledged and received in the order in which it was sent', async () => {
+  const [alice, bob] = [someone('burst-alice'), someone('burst-bob')];
+  const conversationId = await alice.converse(bob);
+  const [sending, receiving] = await Promise.all([
+    alice.connect({ url: system.gateways[0] }),
+    bob.connect({ url: system.gateways[1] }),
+  ]);
+  const texts = Array.from({ length: 25 }, (_, i) => `burst ${i}`);
+  const acks = await Promise.all(texts.map((text) => sending.emit('send:message', { conversationId, text })));
+  expect(acks.map(({ data }) => [data?.seq, data?.message.text])).toEqual(texts.map((text, i) => [i + 1, text]));
+  expect(sending.all('message:sent').map(({ seq }) => seq)).toEqual(texts.map((_, i) => i + 1));
+  await receiving.event('new:message', ({ message }) => message.text === texts.at(-1));
+  expect(receiving.all('new:message').map(({ message }) => message.text)).toEqual(texts);
+  expect((await bob.history(conversationId)).data.map((message: { text: string }) => message.text)).toEqual(texts);
+});
