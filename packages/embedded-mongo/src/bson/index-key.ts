@@ -6,6 +6,7 @@
  * double, then the residual (0 for int32 and double). Descending fields are the same bytes inverted.
  */
 
+import { ObjectId } from 'bson';
 import { decimalResidual } from './decimal-arithmetic.ts';
 import { afterCString, afterValue, BsonType, int32At } from './raw-document.ts';
 import { ENCODED_VALUE_AT, encodeValue } from './typed-values.ts';
@@ -246,9 +247,18 @@ const scratch = new KeyWriter(1024);
 
 /** The ordered bytes of one typed value (undefined orders as null). */
 export function keyOfValue(value: unknown): Buffer {
+  if (value instanceof ObjectId) return keyOfObjectId(value);
   const encoded = encodeValue(value);
   scratch.reset().value(encoded, encoded[4]!, ENCODED_VALUE_AT);
   return scratch.copy();
+}
+
+/** The commonest key, without encoding the value first. */
+function keyOfObjectId({ id }: ObjectId): Buffer {
+  const key = Buffer.allocUnsafe(13);
+  key[0] = KeyTag.objectId;
+  for (let i = 0; i < 12; i++) key[i + 1] = id[i]!;
+  return key;
 }
 
 /** The ordered bytes of one raw value. */
