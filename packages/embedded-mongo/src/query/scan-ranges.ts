@@ -62,6 +62,20 @@ export function buildRanges(index: IndexDefinition, bounds: readonly (FieldBound
   };
 }
 
+/** The range of an index whose first fields are bound to one interval each, all but the last of them to a point. */
+export function buildRange(index: IndexDefinition, intervals: readonly Interval[]): ScanRange {
+  const parts: Buffer[] = [treePrefix(index.treeId)];
+  const end = intervals.length - 1;
+  for (let field = 0; field < end; field++) parts.push(pointKey(inOrder(index.fields[field]!, intervals[field]!)));
+  const prefix = Buffer.concat(parts);
+  const last = inOrder(index.fields[end]!, intervals[end]!);
+  if (last.point) return allWith(index, Buffer.concat([prefix, pointKey(last)]), intervals.length);
+  return rangesIn(prefix, [last])[0]!;
+}
+
+const inOrder = ({ descending }: IndexField, interval: Interval): Interval =>
+  descending ? descendingInterval(interval) : interval;
+
 /** An ascending interval's point: the key with which its keys begin. */
 function pointKey(interval: Interval): Buffer {
   return interval.lower.key;

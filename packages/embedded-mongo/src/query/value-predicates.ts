@@ -119,15 +119,16 @@ export function compares(comparison: Comparison, value: unknown, collation: Coll
 const NAN = keyOfValue(Number.NaN);
 
 function comparesKey(accepts: (order: number) => boolean, value: unknown): ValuePredicate {
-  const key = keyOfValue(value);
   const isNumber = numberOf(value) !== undefined;
-  const operandIsNaN = isNumber && key.equals(NAN);
+  let made: Buffer | undefined; // as in equalsKey
   return (bytes, type, at) => {
+    made ??= keyOfValue(value);
+    const key = made;
     if (type === BsonType.missing || tagOfType(type) !== key[0]) return false;
     scratch.reset().value(bytes, type, at);
     const own = scratch.bytes.subarray(0, scratch.length);
     // NaN is ordered below all numbers in sorts, but a range matches it only with an equal bound
-    if (isNumber && (operandIsNaN || own.equals(NAN))) return accepts(0) && own.equals(key);
+    if (isNumber && (key.equals(NAN) || own.equals(NAN))) return accepts(0) && own.equals(key);
     return accepts(own.compare(key));
   };
 }

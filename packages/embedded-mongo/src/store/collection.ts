@@ -10,9 +10,6 @@ import { afterTree, KEY_OVERHEAD, type KeyValueStore, MAX_KEY_BYTES, treePrefix 
 
 const EMPTY = Buffer.alloc(0);
 const ID = Buffer.from('_id');
-const RECORD_KEY_BYTES = 10;
-/** The key of every single read: the store copies it at once. */
-const READ_KEY = Buffer.alloc(RECORD_KEY_BYTES);
 
 /** What the catalog must be told about a change to a collection. */
 export interface CollectionOwner {
@@ -65,10 +62,7 @@ export class Collection {
   }
 
   recordKey(record: number): Buffer {
-    return this.writeRecordKey(Buffer.allocUnsafe(RECORD_KEY_BYTES), record);
-  }
-
-  private writeRecordKey(key: Buffer, record: number): Buffer {
+    const key = Buffer.allocUnsafe(10);
     key.writeUInt32BE(this.treeId);
     key.writeUIntBE(record, 4, 6);
     return key;
@@ -76,7 +70,7 @@ export class Collection {
 
   /** The document in a buffer that the next read of the store overwrites. */
   peek(record: number): Buffer | undefined {
-    return this.store.peek(this.writeRecordKey(READ_KEY, record));
+    return this.store.peek(this.recordKey(record));
   }
 
   /** A copy of the document. */
