@@ -77,23 +77,29 @@ export async function describeConversations(
   const ids = list.map((c) => c.id);
   const [view, rows, users, online] = await Promise.all([
     ownView(ctx, userId, list, own ?? ownRows(ctx, userId, ids)),
-    ctx.store.memberships.ofConversations(ids),
+    // the user's own rows are read already
+    ctx.store.memberships.marksOfOthers(userId, ids),
     usersById(ctx.store.users, everybody),
     onlineOrUnknown(ctx, [...everybody]),
   ]);
   const members = Map.groupBy(rows, (row) => row.conversationId);
+  const marksIn = (id: string) => {
+    const others = members.get(id) ?? [];
+    const row = view.rows.get(id);
+    return row ? [...others, { ...row, userId }] : others;
+  };
   return list.map((conversation) =>
     conversationView({
       ...{ conversation, users, online },
       preview: view.previews.get(conversation.id) ?? null,
-      marks: watermarksOf(conversation.participants, members.get(conversation.id) ?? []),
+      marks: watermarksOf(conversation.participants, marksIn(conversation.id)),
       unreadCount: view.unread.get(conversation.id) ?? 0,
       readSeq: view.rows.get(conversation.id)?.readSeq ?? 0,
     }),
   );
 }
 
-type Own = ReadonlyMap<string, Pick<StoredMembership, 'readSeq' | 'joinedSeq' | 'hiddenSeq'>>;
+type Own = ReadonlyMap<string, Pick<StoredMembership, 'deliveredSeq' | 'readSeq' | 'joinedSeq' | 'hiddenSeq'>>;
 
 async function ownRows(ctx: ChatContext, userId: string, ids: string[]): Promise<Own> {
   return new Map((await ctx.store.memberships.ofUser(userId, ids)).map((row) => [row.conversationId, row]));

@@ -1,4 +1,4 @@
-import { Binary, Decimal128, type Document, Int32, Long, ObjectId } from 'mongodb';
+import { Binary, Decimal128, type Document, Double, Int32, Long, ObjectId } from 'mongodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Fixture, startFixture } from './server-fixture.ts';
 
@@ -40,4 +40,17 @@ it('counts by a field of any type as a group that sums something else too', asyn
   expect(
     await things.aggregate([{ $match: { v: 'none' } }, { $group: { _id: '$v', n: { $sum: 1 } } }]).toArray(),
   ).toEqual([]);
+});
+
+it('counts values that come in turns, and runs of values that are equal but not alike', async () => {
+  const turns = fixture.client.db('counting').collection('turns');
+  const values = [1, 1, new Double(1), Long.fromNumber(1), 1, 'a', 'a', 'b', 'a', null, undefined, null, 1];
+  await turns.insertMany(values.map((v) => ({ v })));
+  const counted = await turns.aggregate([{ $group: { _id: '$v', n: { $sum: 1 } } }]).toArray();
+  expect(counted).toEqual([
+    { _id: 1, n: 6 },
+    { _id: 'a', n: 3 },
+    { _id: 'b', n: 1 },
+    { _id: null, n: 3 },
+  ]);
 });

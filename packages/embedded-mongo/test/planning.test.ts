@@ -89,6 +89,26 @@ describe('plans of a chat', () => {
     }
   });
 
+  it('finds by branches of one form on an index with descending fields', async () => {
+    const scores = fixture.client.db('plans').collection('scores');
+    await scores.createIndex({ game: -1, score: -1 });
+    await scores.insertMany(Array.from({ length: 60 }, (_, i) => ({ game: `g${i % 3}`, score: i / 2 })));
+    const branch = (game: string, score: object | number) => ({ game, score });
+    const lists = [
+      [branch('g0', { $gt: 20 }), branch('g1', { $gt: 25 }), branch('g2', { $gt: -1 }), branch('g9', { $gt: 0 })],
+      [branch('g0', { $lte: 4.5 }), branch('g1', { $lte: 3 }), branch('g1', { $lte: 9 })],
+      [branch('g0', 3), branch('g1', 5), branch('g2', 4), branch('g2', 5)],
+      [{ game: 'g0' }, { game: 'g2' }],
+    ];
+    for (const $or of lists) {
+      const ids = async (hint?: { $natural: 1 }) =>
+        (await scores.find({ $or }, hint && { hint }).toArray()).map(({ _id }) => String(_id)).sort();
+      expect(await ids()).toEqual(await ids({ $natural: 1 }));
+      expect((await ids()).length).toBeGreaterThan(0);
+      expect(await planOf(scores.find({ $or }))).toMatchObject({ indexName: 'game_-1_score_-1' });
+    }
+  });
+
   it('reads a history page from the index in order', async () => {
     const page = messages
       .find({ conversationId, seq: { $gt: 100, $lt: 400 }, void: { $ne: true }, deletedFor: { $ne: 'a' } })

@@ -1,22 +1,24 @@
 import { type ConversationRepository, pairKeyOf, type StoredConversation } from '@confab/chat';
 import { type Filter, ObjectId, type UpdateFilter } from 'mongodb';
-import { type Collections, ONE_REPLY } from './collections.ts';
+import type { Collections } from './collections.ts';
 import { type ConversationDoc, fromPreview, oid, toConversation } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
+import { findRow, findRows, type ReadOptions } from './plain-reads.ts';
 import { createSeqTaking } from './seq-taking.ts';
 
 /** Taking a number is acknowledged by the primary alone: what is stamped with it is written with the majority afterwards. */
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
 export function createConversationRepository(collections: Collections): ConversationRepository {
-  const { conversations } = collections;
+  const { db, conversations } = collections;
+  const rows = (filter: Filter<ConversationDoc>, options: ReadOptions) => findRows(db, conversations, filter, options);
   const one = (filter: Filter<ConversationDoc>) =>
     guarded(async () => {
-      const doc = await conversations.findOne(filter);
+      const doc = await findRow(db, conversations, filter);
       return doc && toConversation(doc);
     });
   const many = (filter: Filter<ConversationDoc>, limit: number) =>
-    guarded(async () => (await conversations.find(filter, ONE_REPLY).limit(limit).toArray()).map(toConversation));
+    guarded(async () => (await rows(filter, { limit })).map(toConversation));
   const change = (filter: Filter<ConversationDoc>, update: UpdateFilter<ConversationDoc>, options: object = {}) =>
     guarded(async () => {
       const doc = await conversations.findOneAndUpdate(filter, update, { returnDocument: 'after', ...options });
@@ -34,14 +36,12 @@ export function createConversationRepository(collections: Collections): Conversa
       guarded(async () => {
         const filter = { participants: userId, _id: { $in: ids.map(oid) } };
         const projection = { seq: 1, changeSeq: 1, lastMessageAt: 1 };
-        const docs = await conversations.find(filter, { projection, ...ONE_REPLY }).toArray();
+        const docs = await rows(filter, { projection });
         return docs.map(({ _id, ...head }) => ({ id: _id.toHexString(), ...head }));
       }),
     countersFor: (userId) =>
       guarded(async () => {
-        const docs = await conversations
-          .find({ participants: userId }, { projection: { seq: 1, isGroup: 1 }, ...ONE_REPLY })
-          .toArray();
+        const docs = await rows({ participants: userId }, { projection: { seq: 1, isGroup: 1 } });
         return docs.map((doc) => ({ id: doc._id.toHexString(), seq: doc.seq, isGroup: doc.isGroup }));
       }),
     listFor: (userId, { limit, before, except = [] }) =>
@@ -54,12 +54,7 @@ export function createConversationRepository(collections: Collections): Conversa
             { lastMessageAt: before.at, _id: { $lt: oid(before.id) } },
           ];
         }
-        const docs = await conversations
-          .find(filter, ONE_REPLY)
-          .sort({ lastMessageAt: -1, _id: -1 })
-          .limit(limit)
-          .toArray();
-        return docs.map(toConversation);
+        return (await rows(filter, { sort: { lastMessageAt: -1, _id: -1 }, limit })).map(toConversation);
       }),
     takeSeq: createSeqTaking(collections),
     replacePreview: (id, messageId, preview) =>
@@ -115,9 +110,7 @@ export function createConversationRepository(collections: Collections): Conversa
     rostersOf: (ids) =>
       guarded(async () => {
         const filter = { _id: { $in: ids.map(oid) } };
-        const docs = await conversations
-          .find(filter, { projection: { seq: 1, participants: 1 }, ...ONE_REPLY })
-          .toArray();
+        const docs = await rows(filter, { projection: { seq: 1, participants: 1 } });
         return docs.map(({ _id, seq, participants }) => ({ id: _id.toHexString(), seq, participants }));
       }),
     activeSince: (since, limit) =>

@@ -1,6 +1,7 @@
 import type {
   MediaFacts,
   MediaState,
+  MemberMarks,
   StoredConversation,
   StoredMedia,
   StoredMediaItem,
@@ -128,6 +129,13 @@ export function toConversation(doc: ConversationDoc): StoredConversation {
     updatedAt: doc.updatedAt,
   };
 }
+
+export const toMarks = ({ conversationId, userId, deliveredSeq, readSeq }: MembershipDoc): MemberMarks => ({
+  conversationId: conversationId.toHexString(),
+  userId,
+  deliveredSeq: deliveredSeq ?? 0,
+  readSeq: readSeq ?? 0,
+});
 
 export function toMembership(doc: MembershipDoc): StoredMembership {
   return {

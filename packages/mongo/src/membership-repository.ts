@@ -1,8 +1,9 @@
 import { inBatches, type MembersDigest, type MembershipRepository, markBefore, type WatermarkMove } from '@confab/chat';
-import type { AnyBulkWriteOperation, Document, ObjectId, UpdateFilter } from 'mongodb';
-import { type Collections, ONE_REPLY } from './collections.ts';
-import { type MembershipDoc, oid, toMembership } from './documents.ts';
+import type { AnyBulkWriteOperation, Document, Filter, ObjectId, UpdateFilter } from 'mongodb';
+import type { Collections } from './collections.ts';
+import { type MembershipDoc, oid, toMarks, toMembership } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
+import { findRow, findRows } from './plain-reads.ts';
 import { runWrite } from './write-command.ts';
 
 /** Conversations whose members are added up by one command, and such commands under way for one request. Source: as for unread counts. */
@@ -35,7 +36,9 @@ async function digestsIn(memberships: Collections['memberships'], ids: string[])
 }
 
 export function createMembershipRepository(collections: Collections): MembershipRepository {
-  const { memberships } = collections;
+  const { db, memberships } = collections;
+  const rows = (filter: Filter<MembershipDoc>, projection?: Document) =>
+    findRows(db, memberships, filter, { projection });
   const key = (conversationId: string, userId: string) => ({ conversationId: oid(conversationId), userId });
 
   /** Two first writes race on the unique pair: the loser finds the row there and updates it. */
@@ -56,16 +59,18 @@ export function createMembershipRepository(collections: Collections): Membership
     ofConversations: (ids) =>
       guarded(async () => {
         if (ids.length === 0) return [];
-        return (await memberships.find({ conversationId: { $in: ids.map(oid) } }, ONE_REPLY).toArray()).map(
-          toMembership,
-        );
+        return (await rows({ conversationId: { $in: ids.map(oid) } })).map(toMembership);
+      }),
+    marksOfOthers: (userId, ids) =>
+      guarded(async () => {
+        const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1, readSeq: 1 };
+        const filter = { conversationId: { $in: ids.map(oid) }, userId: { $ne: userId } };
+        return (await rows(filter, projection)).map(toMarks);
       }),
     deliveredIn: (ids) =>
       guarded(async () => {
         const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1 };
-        const docs = await memberships
-          .find({ conversationId: { $in: ids.map(oid) } }, { projection, ...ONE_REPLY })
-          .toArray();
+        const docs = await rows({ conversationId: { $in: ids.map(oid) } }, projection);
         return docs.map(({ conversationId, userId, deliveredSeq }) => ({
           conversationId: conversationId.toHexString(),
           userId,
@@ -82,17 +87,24 @@ export function createMembershipRepository(collections: Collections): Membership
     ofUser: (userId, ids) =>
       guarded(async () => {
         const filter = { userId, ...(ids && { conversationId: { $in: ids.map(oid) } }) };
-        return (await memberships.find(filter, ONE_REPLY).toArray()).map(toMembership);
+        return (await rows(filter)).map(toMembership);
       }),
     positionsOf: (userId) =>
       guarded(async () => {
-        const fields = { conversationId: 1, readSeq: 1, joinedSeq: 1, hiddenSeq: 1, active: 1, changing: 1 } as const;
-        const docs = await memberships.find({ userId }, { projection: { _id: 0, ...fields }, ...ONE_REPLY }).toArray();
-        return docs.map(toMembership);
+        const fields = {
+          conversationId: 1,
+          deliveredSeq: 1,
+          readSeq: 1,
+          joinedSeq: 1,
+          hiddenSeq: 1,
+          active: 1,
+          changing: 1,
+        } as const;
+        return (await rows({ userId }, { _id: 0, ...fields })).map(toMembership);
       }),
     find: (conversationId, userId) =>
       guarded(async () => {
-        const doc = await memberships.findOne(key(conversationId, userId));
+        const doc = await findRow(db, memberships, key(conversationId, userId));
         return doc && toMembership(doc);
       }),
     ensure: (conversationId, userIds, joinedSeq, token) =>

@@ -5,6 +5,7 @@ import type { Collections } from './collections.ts';
 import { type MessageDoc, oid, toMessage } from './documents.ts';
 import { guarded } from './failures.ts';
 import { createMessageInserts } from './message-inserts.ts';
+import { aggregateRows, findRow, findRows } from './plain-reads.ts';
 import { countUnread } from './unread-counts.ts';
 import { fillVoid } from './void-records.ts';
 
@@ -12,21 +13,28 @@ const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
 export function createMessageRepository(collections: Collections): MessageRepository {
   const { messages } = collections;
-  return { ...readers(messages), ...writers(collections), ...housekeeping(messages) };
+  return { ...readers(collections), ...writers(collections), ...housekeeping(messages) };
 }
 
 type Messages = Collections['messages'];
 
 const visibleTo = (viewer: string): Filter<MessageDoc> => ({ void: { $exists: false }, deletedFor: { $ne: viewer } });
 
-function readers(messages: Messages) {
+function readers(collections: Collections) {
+  const { db, messages } = collections;
   const find = (filter: Filter<MessageDoc>, sort: Record<string, 1 | -1>, limit: number) =>
-    guarded(() => messages.find(filter).sort(sort).limit(limit).toArray());
+    guarded(() => findRows(db, messages, filter, { sort, limit }));
+  const count = (filter: Filter<MessageDoc>) =>
+    guarded(async () => {
+      const sum = [{ $match: filter }, { $group: { _id: 1, n: { $sum: 1 } } }];
+      const [counted] = await aggregateRows<{ n: number }>(db, messages, sum);
+      return counted?.n ?? 0;
+    });
 
   return {
     findById: (id) =>
       guarded(async () => {
-        const doc = await messages.findOne({ _id: oid(id), void: { $exists: false } });
+        const doc = await findRow(db, messages, { _id: oid(id), void: { $exists: false } });
         return doc && toMessage(doc);
       }),
     findByIds: (conversationId, ids) =>
@@ -41,31 +49,20 @@ function readers(messages: Messages) {
     history: (query) =>
       guarded(async () => {
         const seq = { $gt: query.aboveSeq, ...(query.belowSeq !== undefined && { $lt: query.belowSeq }) };
-        const docs = await messages
-          .find({ conversationId: oid(query.conversationId), seq, ...visibleTo(query.viewer) })
-          .sort({ seq: query.order === 'newest-first' ? -1 : 1 })
-          .skip(query.skip)
-          .limit(query.limit)
-          .toArray();
-        return docs.map(toMessage);
+        const filter = { conversationId: oid(query.conversationId), seq, ...visibleTo(query.viewer) };
+        const { skip, limit } = query;
+        const sort = { seq: query.order === 'newest-first' ? -1 : 1 } as const;
+        return (await findRows(db, messages, filter, { sort, skip, limit })).map(toMessage);
       }),
     countVoids: (conversationId, aboveSeq) =>
       // without a bound on seq the index alone has the answer
-      guarded(() =>
-        messages.countDocuments({
-          ...{ conversationId: oid(conversationId), void: true },
-          ...(aboveSeq > 0 && { seq: { $gt: aboveSeq } }),
-        }),
-      ),
+      count({
+        ...{ conversationId: oid(conversationId), void: true },
+        ...(aboveSeq > 0 && { seq: { $gt: aboveSeq } }),
+      }),
     countHidden: (conversationId, userId, aboveSeq) =>
-      guarded(() =>
-        messages.countDocuments({
-          conversationId: oid(conversationId),
-          seq: { $gt: aboveSeq },
-          deletedFor: userId,
-        }),
-      ),
-    countUnread: (userId, ranges) => countUnread(messages, userId, ranges),
+      count({ conversationId: oid(conversationId), seq: { $gt: aboveSeq }, deletedFor: userId }),
+    countUnread: (userId, ranges) => countUnread(collections, userId, ranges),
     range: async (conversationId, fromSeq, toSeq, limit) => {
       const filter = { conversationId: oid(conversationId), seq: { $gt: fromSeq, $lte: toSeq } };
       return (await find(filter, { seq: 1 }, limit)).map((doc) => ({ ...toMessage(doc), void: doc.void === true }));

@@ -1,8 +1,9 @@
 import { inBatches, type UnreadRange } from '@confab/chat';
 import type { ObjectId } from 'mongodb';
-import { type Collections, ONE_REPLY } from './collections.ts';
+import type { Collections } from './collections.ts';
 import { oid } from './documents.ts';
 import { guarded } from './failures.ts';
+import { aggregateRows } from './plain-reads.ts';
 
 /**
  * Conversations whose unread messages are counted by one command. Source: 500 ranges took 38 and 43 ms as one command (embedded store,
@@ -14,20 +15,20 @@ const PARTS_AT_ONCE = 5;
 
 /** Unread messages by conversation, as the port says. */
 export async function countUnread(
-  messages: Collections['messages'],
+  collections: Collections,
   userId: string,
   ranges: readonly UnreadRange[],
 ): Promise<Map<string, number>> {
   const parts = Array.from({ length: Math.ceil(ranges.length / RANGES_AT_ONCE) }, (_, part) =>
     ranges.slice(part * RANGES_AT_ONCE, (part + 1) * RANGES_AT_ONCE),
   );
-  const counts = await inBatches(parts, PARTS_AT_ONCE, (part) => guarded(() => countPart(messages, userId, part)));
+  const counts = await inBatches(parts, PARTS_AT_ONCE, (part) => guarded(() => countPart(collections, userId, part)));
   return new Map(counts.flat());
 }
 
 /** The counting stays with the store: what is unread may be many messages, and what comes back is one number for each conversation. */
 async function countPart(
-  messages: Collections['messages'],
+  { db, messages }: Collections,
   userId: string,
   ranges: readonly UnreadRange[],
 ): Promise<[conversationId: string, count: number][]> {
@@ -41,11 +42,9 @@ async function countPart(
     void: { $exists: false },
     deletedFor: { $ne: userId },
   } as const;
-  const counts = await messages
-    .aggregate<{ _id: ObjectId; unread: number }>(
-      [{ $match: { $or: above, ...countable } }, { $group: { _id: '$conversationId', unread: { $sum: 1 } } }],
-      ONE_REPLY,
-    )
-    .toArray();
+  const counts = await aggregateRows<{ _id: ObjectId; unread: number }>(db, messages, [
+    { $match: { $or: above, ...countable } },
+    { $group: { _id: '$conversationId', unread: { $sum: 1 } } },
+  ]);
   return counts.map(({ _id, unread }) => [_id.toHexString(), unread]);
 }

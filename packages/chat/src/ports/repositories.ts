@@ -177,12 +177,14 @@ export interface MessageAuthor {
 export interface MembershipRepository {
   /** Rows of the conversation's members; a member without a row has read and received nothing. */
   ofConversations(conversationIds: string[]): Promise<StoredMembership[]>;
+  /** Of the same rows, but for this user's, how far the members have received and read, alone. */
+  marksOfOthers(userId: string, conversationIds: string[]): Promise<MemberMarks[]>;
   /** Of the same rows, how far messages have reached, alone. */
   deliveredIn(conversationIds: string[]): Promise<DeliveredMark[]>;
   /** What the rows of each conversation's members, those who left too, come to; conversations without rows are absent. */
   digestsOf(conversationIds: string[]): Promise<Map<string, MembersDigest>>;
   ofUser(userId: string, conversationIds?: string[]): Promise<StoredMembership[]>;
-  /** Of all of the user's rows, how far they have read and what they see, alone. */
+  /** Of all of the user's rows, how far they have received and read and what they see, alone. */
   positionsOf(userId: string): Promise<OwnPosition[]>;
   find(conversationId: string, userId: string): Promise<StoredMembership | null>;
   /** Creates or revives rows, with the mark `token` if given (a change to stamp). */
@@ -213,11 +215,13 @@ export interface MembersDigest {
   changing: boolean;
 }
 
-/** How far a member has read, and what they see. */
+/** How far a member has received and read, and what they see. */
 export type OwnPosition = Pick<
   StoredMembership,
-  'conversationId' | 'readSeq' | 'joinedSeq' | 'hiddenSeq' | 'active' | 'changing'
+  'conversationId' | 'deliveredSeq' | 'readSeq' | 'joinedSeq' | 'hiddenSeq' | 'active' | 'changing'
 >;
+
+export type MemberMarks = Pick<StoredMembership, 'conversationId' | 'userId' | 'deliveredSeq' | 'readSeq'>;
 
 export type DeliveredMark = Pick<StoredMembership, 'conversationId' | 'userId' | 'deliveredSeq'>;
 

@@ -11,16 +11,15 @@ import { streamOf, type TypedStream } from './typed-stream.ts';
 export function countByField(stage: Document, source: ResultStream): TypedStream | undefined {
   const spec = '$group' in stage ? specOf(stage.$group) : undefined;
   if (!spec) return undefined;
-  const groups = new Map<string, Counted>();
-  const place: RawValue = { type: 0, at: 0 };
+  const groups = new FieldGroups(spec.field);
   let bytes = 0;
   let result: TypedStream | undefined;
   return {
     step: () => {
       if (result) return result.step();
       const document = source.step();
-      if (document) bytes += take(groups, document, spec.field, place);
-      else if (document === undefined) result = streamOf([...groups.values()].map((group) => resultOf(group, spec)));
+      if (document) bytes += groups.take(document);
+      else if (document === undefined) result = streamOf(groups.all().map((group) => resultOf(group, spec)));
       refuseLargeGroups(bytes);
       return null;
     },
@@ -50,20 +49,46 @@ function specOf(spec: unknown): CountSpec | undefined {
   return { field: Buffer.from(_id.slice(1)), name };
 }
 
-/** @returns how many bytes more the groups take */
-function take(groups: Map<string, Counted>, document: Buffer, field: Buffer, found: RawValue): number {
-  findField(document, 0, field, found);
-  // what is missing is grouped as null
-  const type = found.type === BsonType.missing || found.type === BsonType.undefined ? BsonType.null : found.type;
-  const identity = identityOfRaw(document, type, found.at);
-  const group = groups.get(identity);
-  if (group) {
-    group.count++;
-    return 0;
+class FieldGroups {
+  private readonly groups = new Map<string, Counted>();
+  private readonly field: Buffer;
+  private readonly found: RawValue = { type: 0, at: 0 };
+  /** An index gives the documents of a group one after the other: the value is compared with the last before a key is made of it. */
+  private last: { group: Counted; type: number; value: Buffer } | undefined;
+
+  constructor(field: Buffer) {
+    this.field = field;
   }
-  const id = decodeValueAt(document, type, found.at, afterValue(document, type, found.at)) ?? null;
-  groups.set(identity, { id, count: 1 });
-  return identity.length + GROUP_BYTES;
+
+  all(): Counted[] {
+    return [...this.groups.values()];
+  }
+
+  /** @returns how many bytes more the groups take */
+  take(document: Buffer): number {
+    const { found } = this;
+    findField(document, 0, this.field, found);
+    // what is missing is grouped as null
+    const type = found.type === BsonType.missing || found.type === BsonType.undefined ? BsonType.null : found.type;
+    const end = afterValue(document, type, found.at);
+    const { last } = this;
+    if (last?.type === type && isSame(last.value, document, found.at, end)) {
+      last.group.count++;
+      return 0;
+    }
+    const identity = identityOfRaw(document, type, found.at);
+    const known = this.groups.get(identity);
+    const group = known ?? { id: decodeValueAt(document, type, found.at, end) ?? null, count: 0 };
+    group.count++;
+    this.last = { group, type, value: Buffer.from(document.subarray(found.at, end)) };
+    if (known) return 0;
+    this.groups.set(identity, group);
+    return identity.length + GROUP_BYTES;
+  }
+}
+
+function isSame(value: Buffer, document: Buffer, at: number, end: number): boolean {
+  return value.length === end - at && value.compare(document, at, end) === 0;
 }
 
 function resultOf({ id, count }: Counted, { name }: CountSpec): TypedDocument {

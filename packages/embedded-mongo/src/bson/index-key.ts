@@ -6,6 +6,7 @@
  * double, then the residual (0 for int32 and double). Descending fields are the same bytes inverted.
  */
 
+import { Int32, ObjectId } from 'bson';
 import { decimalResidual } from './decimal-arithmetic.ts';
 import { afterCString, afterValue, BsonType, int32At } from './raw-document.ts';
 import { ENCODED_VALUE_AT, encodeValue } from './typed-values.ts';
@@ -190,7 +191,8 @@ export class KeyWriter {
     this.byte(0);
   }
 
-  private double(value: number): void {
+  /** The body of a number that a double holds. */
+  double(value: number): void {
     this.orderedDouble(value);
     this.byte(0x80);
   }
@@ -246,8 +248,24 @@ const scratch = new KeyWriter(1024);
 
 /** The ordered bytes of one typed value (undefined orders as null). */
 export function keyOfValue(value: unknown): Buffer {
+  if (value instanceof ObjectId) return keyOfObjectId(value);
+  if (value instanceof Int32) return keyOfInt32(value.value);
   const encoded = encodeValue(value);
   scratch.reset().value(encoded, encoded[4]!, ENCODED_VALUE_AT);
+  return scratch.copy();
+}
+
+/** The commonest keys, without encoding the value first. */
+function keyOfObjectId({ id }: ObjectId): Buffer {
+  const key = Buffer.allocUnsafe(13);
+  key[0] = KeyTag.objectId;
+  for (let i = 0; i < 12; i++) key[i + 1] = id[i]!;
+  return key;
+}
+
+function keyOfInt32(value: number): Buffer {
+  scratch.reset().byte(KeyTag.number);
+  scratch.double(value);
   return scratch.copy();
 }
 

@@ -19,7 +19,7 @@ import {
   serialize,
   Timestamp,
 } from 'bson';
-import { BsonType } from './raw-document.ts';
+import { afterValue, BsonType, findField } from './raw-document.ts';
 
 /** A document with typed numbers. */
 export type TypedDocument = Document;
@@ -29,6 +29,16 @@ const TYPED = { promoteValues: false, promoteLongs: false, promoteBuffers: false
 /** Decodes one BSON document without losing types. The bytes must stay unchanged while the result lives. */
 export function decodeTyped(bytes: Uint8Array): TypedDocument {
   return deserialize(bytes, TYPED);
+}
+
+/** Decodes a document but for one of its fields. */
+export function decodeTypedWithout(bytes: Buffer, field: Buffer): TypedDocument {
+  const found = { type: 0, at: 0 };
+  if (!findField(bytes, 0, field, found)) return decodeTyped(bytes);
+  const from = found.at - field.length - 2;
+  const rest = Buffer.concat([bytes.subarray(0, from), bytes.subarray(afterValue(bytes, found.type, found.at))]);
+  rest.writeInt32LE(rest.length, 0);
+  return decodeTyped(rest);
 }
 
 /** Decodes the document that starts at `at`, from a copy, so that reused buffers cannot change the result. */

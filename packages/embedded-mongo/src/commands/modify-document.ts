@@ -2,7 +2,7 @@
 
 import { ObjectId } from 'bson';
 import { MAX_DOCUMENT_BYTES } from '../bson/check-document.ts';
-import { decodeTyped, encodeTyped, type TypedDocument } from '../bson/typed-values.ts';
+import { decodeTyped, encodeTyped } from '../bson/typed-values.ts';
 import type { Engine, QuerySpec } from '../engine.ts';
 import { ErrorCode, fail } from '../errors.ts';
 import type { DocumentCursor } from '../query/document-cursor.ts';
@@ -36,6 +36,15 @@ export function updateFound(
   update: CompiledUpdate,
   spec: QuerySpec,
 ): Buffer | undefined {
+  const raw = update.raw?.(found.document);
+  if (raw?.equals(found.document)) return undefined;
+  const after = raw ? checkSize(Buffer.from(raw)) : updateGenerally(engine, found, update, spec);
+  if (after.equals(found.document)) return undefined;
+  collection.replace(found.record, found.document, after, update.changes);
+  return after;
+}
+
+function updateGenerally(engine: Engine, found: Found, update: CompiledUpdate, spec: QuerySpec): Buffer {
   const target = {
     isInsert: false,
     now: engine.now(),
@@ -43,10 +52,7 @@ export function updateFound(
       positionOf(found.document, path, spec.filter, engine.filterContext(spec.collation, spec.variables)) ??
       fail(ErrorCode.BadValue, 'The positional operator did not find the match needed from the query.'),
   };
-  const after = encodeStored(update.apply(decodeTyped(found.document), target));
-  if (after.equals(found.document)) return undefined;
-  collection.replace(found.record, found.document, after, update.changes);
-  return after;
+  return checkSize(encodeTyped(update.apply(decodeTyped(found.document), target)));
 }
 
 /** Inserts the document that an upsert makes. */
@@ -65,13 +71,12 @@ export function insertUpsert(
   };
   let made = update.apply(base, target);
   if (made._id === undefined) made = { _id: new ObjectId(), ...made };
-  const document = withIdFirst(encodeStored(made), () => engine.newObjectId());
+  const document = withIdFirst(checkSize(encodeTyped(made)), () => engine.newObjectId());
   collection.insert(document);
   return { document, id: made._id };
 }
 
-function encodeStored(document: TypedDocument): Buffer {
-  const bytes = encodeTyped(document);
+function checkSize(bytes: Buffer): Buffer {
   if (bytes.length > MAX_DOCUMENT_BYTES) {
     fail(17419, `Resulting document after update is larger than ${MAX_DOCUMENT_BYTES}`);
   }

@@ -1,5 +1,5 @@
 /** Command names and their handlers, and what every command goes through. */
-import { decodeTyped, encodeTyped } from '../bson/typed-values.ts';
+import { decodeTyped, decodeTypedWithout, encodeTyped, type TypedDocument } from '../bson/typed-values.ts';
 import type { Engine } from '../engine.ts';
 import { ErrorCode, fail } from '../errors.ts';
 import type { Request } from '../wire/message.ts';
@@ -112,11 +112,26 @@ const REPLICA_SET_ONLY = new Set([
 /** What shows documents. It sees what is committed, so that nothing was seen that is gone after a crash. */
 const READS = new Set(['find', 'getMore', 'aggregate', 'count', 'distinct']);
 
+/**
+ * Where writes carry their statements, which are read one by one where they run: decoding them with the body as well was a tenth of the server's time
+ * under a chat's load, where the driver puts them into the body of plain commands.
+ */
+const STATEMENTS: ReadonlyMap<string, Buffer> = new Map([
+  ['insert', Buffer.from('documents')],
+  ['update', Buffer.from('updates')],
+  ['delete', Buffer.from('deletes')],
+]);
+
+function decodeBody(name: string, body: Buffer): TypedDocument {
+  const statements = STATEMENTS.get(name);
+  return statements ? decodeTypedWithout(body, statements) : decodeTyped(body);
+}
+
 /** Executes a request and gives the bytes of the reply. */
 export function executeRequest(engine: Engine, request: Request, connectionId: number): Promise<Buffer> | Buffer {
   const name = nameOfCommand(request.body);
   const handler = COMMANDS.get(name) ?? unknownCommand(name);
-  const body = decodeTyped(request.body);
+  const body = decodeBody(name, request.body);
   const database = request.legacy ? 'admin' : body.$db;
   if (typeof database !== 'string') return fail(40571, 'OP_MSG requests require a $db argument');
   refuseTransactions(body);

@@ -4,9 +4,9 @@
  */
 import { bsonTypeOf } from '../bson/typed-values.ts';
 import type { FilterNode, Leaf } from './filter.ts';
-import { boundsOf, type FieldBounds } from './index-bounds.ts';
+import { boundsOf, type Interval } from './index-bounds.ts';
 import type { IndexPlan } from './planner.ts';
-import { buildRanges } from './scan-ranges.ts';
+import { buildRange } from './scan-ranges.ts';
 
 /** A planned branch each of whose conditions binds one field of the index, and exactly. */
 export interface BranchForm {
@@ -44,15 +44,15 @@ const isSimple = (node: FilterNode): node is Leaf =>
 /** The plan for a branch of that form; undefined if it has another. */
 export function planLike({ plan, leaves, places }: BranchForm, branch: readonly FilterNode[]): IndexPlan | undefined {
   if (branch.length !== leaves.length) return undefined;
-  const bounds: FieldBounds[] = [];
+  const intervals: Interval[] = [];
   for (const place of places) {
     const leaf = branch[place]!;
     if (!isAlike(leaf, leaves[place]!)) return undefined;
     const found = boundsOf(leaf);
     if (!found?.exact || found.intervals.length !== 1) return undefined;
-    bounds.push(found);
+    intervals.push(found.intervals[0]!);
   }
-  return { ...plan, ranges: buildRanges(plan.index, bounds).ranges };
+  return { ...plan, ranges: [buildRange(plan.index, intervals)] };
 }
 
 const isAlike = (node: FilterNode, model: Leaf): node is Leaf =>

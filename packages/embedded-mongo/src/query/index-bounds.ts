@@ -90,10 +90,9 @@ function pointsOf(value: unknown): Interval[] {
 
 function inBounds(values: unknown[]): FieldBounds | undefined {
   if (!values.every(isPointValue)) return undefined;
-  const sorted = values.flatMap(pointsOf).sort((a, b) => compareBounds(a.lower, b.lower));
-  const intervals = sorted.filter(
-    (interval, i) => i === 0 || compareBounds(interval.lower, sorted[i - 1]!.lower) !== 0,
-  );
+  // all of them are points, which begin where their keys do
+  const sorted = values.flatMap(pointsOf).sort((a, b) => Buffer.compare(a.lower.key, b.lower.key));
+  const intervals = sorted.filter((interval, i) => i === 0 || !interval.lower.key.equals(sorted[i - 1]!.lower.key));
   return { intervals, exact: !values.includes(null) };
 }
 

@@ -22,7 +22,8 @@ function withoutOverlaps(ranges: readonly ScanRange[]): ScanRange[] {
   for (const range of ranges.toSorted((a, b) => a.lower.compare(b.lower))) {
     const last = joined.at(-1);
     if (!last || last.upper.compare(range.lower) < 0) joined.push(range);
-    else if (last.upper.compare(range.upper) < 0) joined[joined.length - 1] = { ...last, upper: range.upper };
+    else if (last.upper.compare(range.upper) < 0)
+      joined[joined.length - 1] = { ...last, upper: range.upper, whole: false };
   }
   return joined;
 }

@@ -15,6 +15,7 @@ import { boundsOf, type FieldBounds, intersect } from './index-bounds.ts';
 import { joinPlans } from './join-ranges.ts';
 import { impliesPartialFilter } from './partial-index.ts';
 import { buildRanges, type ScanRange, sortFromIndex } from './scan-ranges.ts';
+import { chooseUnique } from './unique-plan.ts';
 
 export interface ScanPlan {
   readonly kind: 'scan';
@@ -63,6 +64,8 @@ interface Candidate {
 export function planQuery(collection: Collection, request: PlanRequest): Plan {
   const conjuncts = flatten(request.filter);
   if (request.hint !== undefined) return planHinted(collection, request, conjuncts);
+  const unique = request.collated ? undefined : chooseUnique(collection, conjuncts, request.sort);
+  if (unique) return { ...unique.plan, residual: residualOf(conjuncts, unique.decided) };
   const best = bestIndex(collection, request, conjuncts);
   const union = planUnion(collection, request, conjuncts, best?.score ?? 0);
   return union ?? best?.plan ?? scanPlan(conjuncts, false, false);
@@ -139,6 +142,7 @@ function considerIndex(
   compileResidual: CompileResidual = residualOf,
 ): Candidate | undefined {
   const leaves = conjuncts.filter((node): node is Leaf => node.kind === 'leaf');
+  if (!forced && isSurelyUseless(index, request, leaves)) return undefined;
   const implied = index.partialFilter ? impliesPartialFilter(index.partialFilter, leaves) : false;
   if (index.partialFilter && !implied && !forced) return undefined;
   const usable = leaves.filter((leaf) => usableLeaf(leaf, request.collated));
@@ -168,6 +172,13 @@ function considerIndex(
     sorted: order !== undefined,
   };
   return { plan, score: Math.max(score, 1) };
+}
+
+/** Nothing bounds its first field, and it has no other merit. */
+function isSurelyUseless(index: IndexDefinition, { sort }: PlanRequest, leaves: readonly Leaf[]): boolean {
+  if (sort || index.sparse || index.partialFilter) return false;
+  const first = index.fields[0]!.path.text;
+  return !leaves.some((leaf) => leaf.path.text === first);
 }
 
 /** `{ field: { $exists: true } }` holds for every document of a sparse index on that field. */

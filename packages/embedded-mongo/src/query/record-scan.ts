@@ -5,6 +5,7 @@
 import type { Collection } from '../store/collection.ts';
 import { afterTree, type KeyValueStore, treePrefix } from '../store/key-value-store.ts';
 import type { IndexPlan, ScanPlan } from './planner.ts';
+import { RangeListScan } from './range-list-scan.ts';
 import type { ScanRange } from './scan-ranges.ts';
 
 /** Yields record numbers in the order of a plan. */
@@ -178,18 +179,49 @@ class DistinctScan implements RecordScan {
   }
 }
 
+/** Whole keys of a unique index: each is looked up, which costs a fifth of a cursor. */
+class KeyScan implements RecordScan {
+  keysExamined = 0;
+  private readonly store: KeyValueStore;
+  private readonly ranges: readonly ScanRange[];
+  private current = 0;
+
+  constructor(store: KeyValueStore, ranges: readonly ScanRange[]) {
+    this.store = store;
+    this.ranges = ranges;
+  }
+
+  next(): number | undefined {
+    while (this.current < this.ranges.length) {
+      const record = this.store.peek(this.ranges[this.current++]!.lower);
+      if (!record) continue;
+      this.keysExamined++;
+      return record.readUIntBE(0, 6);
+    }
+    return undefined;
+  }
+
+  pause(): void {}
+}
+
 /** Records of an index plan. */
 export function scanIndex(store: KeyValueStore, plan: IndexPlan): RecordScan {
+  const scan = scanRanges(store, plan);
+  return plan.dedupe ? new DistinctScan(scan) : scan;
+}
+
+function scanRanges(store: KeyValueStore, plan: IndexPlan): RecordScan {
+  const { index, ranges } = plan;
+  const mustMerge = plan.merge && ranges.length > 1;
+  if (index.unique && !mustMerge && ranges.every(({ whole }) => whole))
+    return new KeyScan(store, plan.reverse ? ranges.toReversed() : ranges);
+  if (ranges.length > 1 && !plan.reverse && !mustMerge) return new RangeListScan(store, ranges, index.unique);
   const walks = plan.ranges.map((range) => ({
     walk: new RangeWalk(store, range, plan.reverse, plan.index.unique),
     prefixLength: range.prefixLength,
   }));
   if (plan.reverse) walks.reverse();
-  const scan =
-    plan.merge && walks.length > 1
-      ? new MergeScan(walks, plan.reverse)
-      : new SequentialScan(walks.map(({ walk }) => walk));
-  return plan.dedupe ? new DistinctScan(scan) : scan;
+  return mustMerge ? new MergeScan(walks, plan.reverse) : new SequentialScan(walks.map(({ walk }) => walk));
 }
 
 /** All records in the order of insertion. */
@@ -198,7 +230,12 @@ export function scanCollection(
   collection: Collection,
   plan: Pick<ScanPlan, 'reverse'>,
 ): RecordScan {
-  const range = { lower: treePrefix(collection.treeId), upper: afterTree(collection.treeId), prefixLength: 4 };
+  const range = {
+    lower: treePrefix(collection.treeId),
+    upper: afterTree(collection.treeId),
+    prefixLength: 4,
+    whole: false,
+  };
   const scan = new SequentialScan([new RangeWalk(store, range, plan.reverse, false)]);
   return {
     next: () => scan.next(),

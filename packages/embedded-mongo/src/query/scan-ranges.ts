@@ -10,6 +10,8 @@ export interface ScanRange {
   readonly upper: Buffer;
   /** Length of the part that is the same in all keys of the range because its fields are bound to points. */
   readonly prefixLength: number;
+  /** All fields are bound to points: in a unique index `lower` is the only key that can be in the range. */
+  readonly whole: boolean;
 }
 
 export interface IndexRanges {
@@ -47,7 +49,7 @@ export function buildRanges(index: IndexDefinition, bounds: readonly (FieldBound
   }
   const last = field < index.fields.length ? ordered(index.fields[field]!, bounds[field]) : undefined;
   const useLast = last !== undefined && prefixes.length * last.length <= MAX_RANGES;
-  const ranges = prefixes.flatMap((prefix) => (useLast ? rangesIn(prefix, last) : [wholePrefix(index, prefix)]));
+  const ranges = prefixes.flatMap((prefix) => (useLast ? rangesIn(prefix, last) : [allWith(index, prefix, field)]));
   const multikey = index.multikey.some(Boolean);
   return {
     ranges,
@@ -59,6 +61,20 @@ export function buildRanges(index: IndexDefinition, bounds: readonly (FieldBound
     mayRepeat: multikey && !index.multikey.every((isArray, i) => !isArray || constant[i]),
   };
 }
+
+/** The range of an index whose first fields are bound to one interval each, all but the last of them to a point. */
+export function buildRange(index: IndexDefinition, intervals: readonly Interval[]): ScanRange {
+  const parts: Buffer[] = [treePrefix(index.treeId)];
+  const end = intervals.length - 1;
+  for (let field = 0; field < end; field++) parts.push(pointKey(inOrder(index.fields[field]!, intervals[field]!)));
+  const prefix = Buffer.concat(parts);
+  const last = inOrder(index.fields[end]!, intervals[end]!);
+  if (last.point) return allWith(index, Buffer.concat([prefix, pointKey(last)]), intervals.length);
+  return rangesIn(prefix, [last])[0]!;
+}
+
+const inOrder = ({ descending }: IndexField, interval: Interval): Interval =>
+  descending ? descendingInterval(interval) : interval;
 
 /** An ascending interval's point: the key with which its keys begin. */
 function pointKey(interval: Interval): Buffer {
@@ -73,12 +89,14 @@ function ordered(field: IndexField, bounds: FieldBounds | undefined): readonly I
 
 function rangesIn(prefix: Buffer, intervals: readonly Interval[]): ScanRange[] {
   const at = (bound: Bound) => Buffer.concat([prefix, bytesOfBound(bound)]);
-  return intervals.map(({ lower, upper }) => ({ lower: at(lower), upper: at(upper), prefixLength: prefix.length }));
+  const rest = { prefixLength: prefix.length, whole: false };
+  return intervals.map(({ lower, upper }) => ({ lower: at(lower), upper: at(upper), ...rest }));
 }
 
-function wholePrefix(index: IndexDefinition, prefix: Buffer): ScanRange {
-  const upper = prefix.length === 4 ? afterTree(index.treeId) : bytesOfBound({ key: prefix, past: true });
-  return { lower: prefix, upper, prefixLength: prefix.length };
+/** All keys that begin with the points of so many fields. */
+function allWith(index: IndexDefinition, prefix: Buffer, fields: number): ScanRange {
+  const upper = fields === 0 ? afterTree(index.treeId) : bytesOfBound({ key: prefix, past: true });
+  return { lower: prefix, upper, prefixLength: prefix.length, whole: fields === index.fields.length };
 }
 
 /**

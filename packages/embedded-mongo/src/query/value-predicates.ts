@@ -66,9 +66,12 @@ function equalsText(value: string): ValuePredicate {
   };
 }
 
+/** What an index decides is never tested: the key is made for the first value that is. */
 function equalsKey(value: unknown): ValuePredicate {
-  const key = keyOfValue(value);
+  let made: Buffer | undefined;
   return (bytes, type, at) => {
+    made ??= keyOfValue(value);
+    const key = made;
     if (type === BsonType.missing || tagOfType(type) !== key[0]) return false;
     scratch.reset().value(bytes, type, at);
     return scratch.length === key.length && key.compare(scratch.bytes, 0, scratch.length) === 0;
@@ -116,15 +119,16 @@ export function compares(comparison: Comparison, value: unknown, collation: Coll
 const NAN = keyOfValue(Number.NaN);
 
 function comparesKey(accepts: (order: number) => boolean, value: unknown): ValuePredicate {
-  const key = keyOfValue(value);
   const isNumber = numberOf(value) !== undefined;
-  const operandIsNaN = isNumber && key.equals(NAN);
+  let made: Buffer | undefined; // as in equalsKey
   return (bytes, type, at) => {
+    made ??= keyOfValue(value);
+    const key = made;
     if (type === BsonType.missing || tagOfType(type) !== key[0]) return false;
     scratch.reset().value(bytes, type, at);
     const own = scratch.bytes.subarray(0, scratch.length);
     // NaN is ordered below all numbers in sorts, but a range matches it only with an equal bound
-    if (isNumber && (operandIsNaN || own.equals(NAN))) return accepts(0) && own.equals(key);
+    if (isNumber && (key.equals(NAN) || own.equals(NAN))) return accepts(0) && own.equals(key);
     return accepts(own.compare(key));
   };
 }
@@ -139,12 +143,16 @@ function comparesCollated(accepts: (order: number) => boolean, value: unknown, c
 
 /** Membership in a list, which may hold regular expressions and null. */
 export function isIn(values: readonly unknown[], collation: Collation | undefined): ValuePredicate {
-  const tests = values.map((value) => equals(value, collation));
-  if (tests.length <= 8) return (bytes, type, at) => tests.some((test) => test(bytes, type, at));
+  if (values.length <= 8) {
+    const tests = values.map((value) => equals(value, collation));
+    return (bytes, type, at) => tests.some((test) => test(bytes, type, at));
+  }
   const special = values.filter((value) => value === null || bsonTypeOf(value) === BsonType.regex);
   const specialTests = special.map((value) => equals(value, collation));
-  const identities = new Set(values.map((value) => collatedIdentity(value, collation)));
+  let made: Set<string> | undefined; // as in equalsKey
   return (bytes, type, at) => {
+    made ??= new Set(values.map((value) => collatedIdentity(value, collation)));
+    const identities = made;
     if (specialTests.some((test) => test(bytes, type, at))) return true;
     if (type === BsonType.missing || type === BsonType.null) return false;
     if (collation) return identities.has(collatedIdentity(decode(bytes, type, at), collation));

@@ -1,11 +1,11 @@
 /** Documents of one collection and their index entries; both change in the same LMDB transaction. */
 import type { Document } from 'bson';
-import { keyOfRaw } from '../bson/index-key.ts';
+import { type KeyWriter, keyOfRaw } from '../bson/index-key.ts';
 import { afterCString, afterValue, BsonType, findField, type RawValue } from '../bson/raw-document.ts';
 import { decodeValueAt } from '../bson/typed-values.ts';
 import { duplicateKey, ErrorCode, fail } from '../errors.ts';
 import type { IndexDefinition } from './index-definition.ts';
-import { eachIndexKey, lacksAllFields } from './index-keys.ts';
+import { eachIndexKey, lacksAllFields, onlyIndexKey } from './index-keys.ts';
 import { afterTree, KEY_OVERHEAD, type KeyValueStore, MAX_KEY_BYTES, treePrefix } from './key-value-store.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -127,6 +127,8 @@ export class Collection {
   private keysOf(index: IndexDefinition, document: Buffer): Buffer[] {
     if (index.isIncluded && !index.isIncluded(document, 0)) return [];
     if (index.sparse && lacksAllFields(document, 0, index.fields)) return [];
+    const only = onlyIndexKey(document, 0, index.fields);
+    if (only) return [this.keyFrom(index, only)];
     const keys: Buffer[] = [];
     let multikey = false;
     const onArray = (field: number) => {
@@ -140,15 +142,20 @@ export class Collection {
       0,
       index.fields,
       (writer) => {
-        if (writer.length + KEY_OVERHEAD > MAX_KEY_BYTES) refuseLongKey(this.namespace, index, writer.length);
-        const key = Buffer.allocUnsafe(4 + writer.length);
-        key.writeUInt32BE(index.treeId);
-        writer.bytes.copy(key, 4, 0, writer.length);
+        const key = this.keyFrom(index, writer);
         if (!multikey || !keys.some((other) => other.equals(key))) keys.push(key);
       },
       onArray,
     );
     return keys;
+  }
+
+  private keyFrom(index: IndexDefinition, writer: KeyWriter): Buffer {
+    if (writer.length + KEY_OVERHEAD > MAX_KEY_BYTES) refuseLongKey(this.namespace, index, writer.length);
+    const key = Buffer.allocUnsafe(4 + writer.length);
+    key.writeUInt32BE(index.treeId);
+    writer.bytes.copy(key, 4, 0, writer.length);
+    return key;
   }
 
   private refuseDuplicates(keys: Buffer[][], document: Buffer, record: number, indexes = this.indexes): void {

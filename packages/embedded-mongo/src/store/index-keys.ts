@@ -50,6 +50,34 @@ export function eachIndexKey(
   expand(bytes, fields, slots, visit, onArray);
 }
 
+const place: RawValue = { type: 0, at: 0 };
+
+/**
+ * The key of a document that has one: no array is on the way to any field. Without the places of `eachIndexKey`, which were a third of an insert.
+ *
+ * @returns the key, valid until the next one is made; undefined where `eachIndexKey` must be asked
+ */
+export function onlyIndexKey(bytes: Buffer, start: number, fields: readonly IndexField[]): KeyWriter | undefined {
+  writer.reset();
+  for (const { path, descending } of fields) {
+    if (!follow(bytes, start, path)) return undefined;
+    writer.value(bytes, place.type, place.at, descending);
+  }
+  return writer;
+}
+
+/** Leaves in `place` where the path leads; false where it leads to an array. */
+function follow(bytes: Buffer, start: number, { parts }: FieldPath): boolean {
+  place.type = BsonType.object;
+  place.at = start;
+  for (const part of parts) {
+    if (place.type !== BsonType.object) place.type = BsonType.missing;
+    else findField(bytes, place.at, part, place);
+    if (place.type === BsonType.array) return false;
+  }
+  return true;
+}
+
 /** True when none of the index's fields is in the document. */
 export function lacksAllFields(bytes: Buffer, start: number, fields: readonly IndexField[]): boolean {
   let present = false;

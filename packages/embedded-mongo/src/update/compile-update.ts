@@ -6,6 +6,7 @@ import { isDocument, type TypedDocument } from '../bson/typed-values.ts';
 import { ErrorCode, fail, showValue } from '../errors.ts';
 import { addToSet, pop, pull, push } from './array-operators.ts';
 import { compileArrayFilters, type Modifier, parseModifier, refuseConflicts } from './parse-modifiers.ts';
+import { compileRawUpdate, type RawUpdate } from './raw-update.ts';
 import { concretePaths, type PathContext, setAt, unsetAt, valueAt } from './update-paths.ts';
 import { arithmetic, bitwise, currentDate, extreme } from './value-operators.ts';
 
@@ -24,6 +25,8 @@ export interface CompiledUpdate {
   readonly changes: ReadonlySet<string> | undefined;
   readonly isReplacement: boolean;
   readonly isPipeline: boolean;
+  /** The same on the bytes of an existing document, where the update is of a form for which there is that. */
+  readonly raw?: RawUpdate | undefined;
 }
 
 export interface UpdateOptions {
@@ -106,6 +109,7 @@ function compileModifiers(update: Document, options: UpdateOptions): CompiledUpd
     changes,
     isReplacement: false,
     isPipeline: false,
+    raw: options.collation ? undefined : compileRawUpdate(ordered),
   };
 }
 
