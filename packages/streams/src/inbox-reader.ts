@@ -6,8 +6,8 @@ import { ReadPace } from './read-pace.ts';
 
 /** Entries of one read: as many as a batch, so that what they bring for one socket goes in one write. Packed to the full (16 KB each) they are 8 MB. */
 const READ_COUNT = 500;
-/** Events of one batch, about. Source: 500 events of 1 kB are handled in about 10 ms, and other work gets its turn in between. */
-const BATCH = 500;
+/** Events of one batch, about. Source: as many as a gateway pushes in one turn of its event loop, where each is for one user. */
+const BATCH = 1_000;
 /** Entry 1-1 opens the stream and is nobody's event: position 1 is entry 1-2. */
 const OPENER = 1;
 

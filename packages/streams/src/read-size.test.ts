@@ -30,3 +30,11 @@ test('a read that brought all that there was says nothing about how much more wo
   size.came(300, false);
   expect(size.count).toBe(64);
 });
+
+test('a command that fails is one without an answer, and its failure is the caller’s', async () => {
+  const size = new ReadSize();
+  expect(await size.watch(async () => 'an answer')).toBe('an answer');
+  expect(size.count).toBe(64);
+  await expect(size.watch(() => Promise.reject(new Error('no answer')))).rejects.toThrow('no answer');
+  expect(size.count).toBe(32);
+});

@@ -27,6 +27,16 @@ export class ReadSize {
     else if (full && size * 2 <= READ_SIZE) this.#count = Math.min(MOST_COUNT, this.#count * 2);
   }
 
+  /** Runs a command that asks for as many. */
+  async watch<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      this.failed();
+      throw error;
+    }
+  }
+
   /** There was no answer in time: perhaps it was too long. */
   failed(): void {
     this.#count = Math.max(1, Math.floor(this.#count / 2));

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
-import { textFrame } from './text-frame.ts';
+import { TextFrames, textFrame } from './text-frame.ts';
 
 type Callback = (error?: Error | null) => void;
 
@@ -22,7 +22,7 @@ function releaseAll(): void {
 
 /**
  * A WebSocket whose texts of one turn of the event loop go to the operating system in one write: with a write per frame, system calls
- * were most of what a pushed message cost. Nothing waits longer than until the turn's own code has run, so a single
+ * were most of what a pushed message cost. `TextFrames` are several texts, and go as they are. Nothing waits longer than until the turn's own code has run, so a single
  * text is as fast as before. What the other side does not take is bounded by `SlowConsumers`, which counts what is held here too.
  */
 export class BatchingWebSocket extends WebSocket {
@@ -41,15 +41,18 @@ export class BatchingWebSocket extends WebSocket {
   override send(data: Parameters<WebSocket['send']>[0], ...rest: unknown[]): void {
     const callback = rest.at(-1);
     const carrier = this.#carrier;
-    if (typeof data !== 'string' || !carrier || this.readyState !== WebSocket.OPEN) {
+    const isText = typeof data === 'string';
+    if (!(isText || data instanceof TextFrames) || !carrier || this.readyState !== WebSocket.OPEN) {
       Reflect.apply(super.send, this, [data, ...rest]);
       return;
     }
-    this.#hold(carrier);
-    if (typeof callback !== 'function') carrier.write(textFrame(data));
-    else if (carrier.writableLength > HANDED_OVER_BYTES) carrier.write(textFrame(data), callback as Callback);
+    // Frames are a turn's texts already: only what was held back before them holds them too.
+    if (isText) this.#hold(carrier);
+    const bytes = isText ? textFrame(data) : data;
+    if (typeof callback !== 'function') carrier.write(bytes);
+    else if (carrier.writableLength > HANDED_OVER_BYTES) carrier.write(bytes, callback as Callback);
     else {
-      carrier.write(textFrame(data));
+      carrier.write(bytes);
       callback();
     }
   }

@@ -140,3 +140,12 @@ function noteResponse(carrier: Carrier, response: ServerResponse): void {
 
 /** The session id, which Engine.IO types as private but puts on its transport. */
 export const sidOf = (connection: EngineConnection) => (connection as unknown as { id: string }).id;
+
+/**
+ * Whether bytes pass through Engine.IO to the WebSocket as they are: not where there is none yet, nor where its client asked for text only
+ * (`b64` in the query), which nothing but a protected field tells.
+ */
+export function takesFrames(connection: EngineConnection): boolean {
+  const { transport } = connection as unknown as { transport: { name: string; supportsBinary: boolean } };
+  return transport.name === 'websocket' && transport.supportsBinary;
+}

@@ -28,10 +28,14 @@ export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
   let lagMs = 0;
   /** Events that were pushed since they were last counted, by name: one count for many costs as much as for one. */
   const pushed = new Map<string, number>();
-  const onPushed = ({ meta }: InboxEntry) => {
-    lagMs = Math.max(0, clock.now() - meta.at);
-    counters().pushLatency.observe(lagMs / 1_000);
-    pushed.set(meta.event, (pushed.get(meta.event) ?? 0) + 1);
+  const onPushed = (entries: readonly InboxEntry[]) => {
+    const now = clock.now();
+    const { pushLatency } = counters();
+    for (const { meta } of entries) {
+      lagMs = Math.max(0, now - meta.at);
+      pushLatency.observe(lagMs / 1_000);
+      pushed.set(meta.event, (pushed.get(meta.event) ?? 0) + 1);
+    }
   };
   const countPushed = () => {
     for (const [name, count] of pushed) {

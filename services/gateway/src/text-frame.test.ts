@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { textFrame } from './text-frame.ts';
+import { TextFrames, textFrame } from './text-frame.ts';
 
-/** Answers a handshake, then writes the frames of these texts. */
+/** Answers a handshake, then writes the frames of these texts, and once more together. */
 const texts = [
   '',
   'a',
@@ -25,6 +25,7 @@ const server = createServer((socket) => {
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
     for (const text of texts) socket.write(textFrame(text));
+    socket.write(new TextFrames(texts));
   });
 });
 beforeAll(async () => {
@@ -33,18 +34,18 @@ beforeAll(async () => {
 });
 afterAll(() => void server.close());
 
-it('makes frames that a WebSocket client reads, of every length', async () => {
+it('makes frames that a WebSocket client reads, of every length, one by one and several together', async () => {
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const read: string[] = [];
   await new Promise<void>((resolve, reject) => {
     client.on('error', reject);
     client.on('message', (data) => {
       read.push(data.toString());
-      if (read.length === texts.length) resolve();
+      if (read.length === 2 * texts.length) resolve();
     });
   });
   client.terminate();
-  expect(read).toEqual(texts);
+  expect(read).toEqual([...texts, ...texts]);
 });
 
 it('makes the frame of a text that goes to many only once', () => {

@@ -8,23 +8,46 @@ let last: { text: string; frame: Buffer } = { text: '', frame: Buffer.from([FINA
 
 /** The WebSocket frame of a text, as servers send it: whole and not masked. It must not be written to. */
 export function textFrame(text: string): Buffer {
-  if (text !== last.text) last = { text, frame: encode(text) };
+  if (text !== last.text) last = { text, frame: encode([text]) };
   return last.frame;
 }
 
-function encode(text: string): Buffer {
-  const length = Buffer.byteLength(text);
-  const header = length < LENGTH_IN_16_BITS ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(header + length);
-  frame[0] = FINAL_TEXT;
-  if (header === 2) frame[1] = length;
-  else if (header === 4) {
-    frame[1] = LENGTH_IN_16_BITS;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = LENGTH_IN_64_BITS;
-    frame.writeBigUInt64BE(BigInt(length), 2);
+/**
+ * The frames of several texts, one after the other, as bytes that are ready for a WebSocket. Engine.IO passes it on as the binary message that
+ * it looks like, and a `BatchingWebSocket` sends it as the texts that it is.
+ */
+export class TextFrames extends Uint8Array {
+  constructor(texts: readonly string[]) {
+    const { buffer, byteOffset, byteLength } = encode(texts);
+    super(buffer, byteOffset, byteLength);
   }
-  frame.write(text, header);
-  return frame;
+}
+
+function encode(texts: readonly string[]): Buffer<ArrayBuffer> {
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const frames = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headerLength(length) + length, 0));
+  let at = 0;
+  texts.forEach((text, i) => {
+    const length = lengths[i] as number;
+    at = writeHeader(frames, at, length);
+    at += frames.write(text, at);
+  });
+  return frames;
+}
+
+const headerLength = (length: number) => (length < LENGTH_IN_16_BITS ? 2 : length < 65_536 ? 4 : 10);
+
+/** @returns where the text begins */
+function writeHeader(frames: Buffer, at: number, length: number): number {
+  frames[at] = FINAL_TEXT;
+  const header = headerLength(length);
+  if (header === 2) frames[at + 1] = length;
+  else if (header === 4) {
+    frames[at + 1] = LENGTH_IN_16_BITS;
+    frames.writeUInt16BE(length, at + 2);
+  } else {
+    frames[at + 1] = LENGTH_IN_64_BITS;
+    frames.writeBigUInt64BE(BigInt(length), at + 2);
+  }
+  return at + header;
 }

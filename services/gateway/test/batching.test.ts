@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type BatchingWebSocket, BatchingWebSocketServer } from '../src/batching-websocket.ts';
+import { TextFrames } from '../src/text-frame.ts';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -42,6 +43,37 @@ it('hands over the texts of one turn at once, in order, and the next turn’s af
   websocket.send('four');
   while (received.length < 4) await once(client, 'message');
   expect(received).toEqual(['one', 'two', 'three', 'four']);
+});
+
+it('hands over frames as the texts that they are, after what is held back before them', async () => {
+  const { websocket, socket, client, received } = await connect();
+  const before = socket.bytesWritten;
+  const sent: string[] = [];
+  websocket.send(new TextFrames(['one', 'two']), () => sent.push('frames'));
+  expect(sent).toEqual(['frames']);
+  expect(socket.bytesWritten - before).toBe(2 * 2 + 'onetwo'.length);
+  websocket.send('three');
+  websocket.send(new TextFrames(['four', 'five']));
+  while (received.length < 5) await once(client, 'message');
+  expect(received).toEqual(['one', 'two', 'three', 'four', 'five']);
+});
+
+it('does not take frames for sent while the other side takes nothing', async () => {
+  const { websocket, client, socket } = await connect();
+  client.pause();
+  let sent = 0;
+  let handedOver = 0;
+  const frames = new TextFrames(['x'.repeat(20_000), 'y'.repeat(20_000)]);
+  while (handedOver === sent) {
+    handedOver += 1;
+    websocket.send(frames, () => {
+      sent += 1;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(socket.writableLength).toBeGreaterThan(64 * 1_024);
+  client.resume();
+  while (sent < handedOver) await new Promise((resolve) => setImmediate(resolve));
 });
 
 it('does not take a text for sent while the other side takes nothing', async () => {

@@ -2,6 +2,7 @@ import type { DeliveredReceipt, PresenceReceipt, ReceiptEvent } from '@confab/co
 import { eventually } from '@confab/testkit';
 import type { Socket } from 'socket.io-client';
 import { afterEach, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { CONVERSATION, memoryBuses, next, startGateway, type TestGateway, tokenOf } from './start-gateway.ts';
 
 let test: TestGateway;
@@ -52,6 +53,45 @@ it('keeps the order of the bus', async () => {
   for (let n = 0; n < 200; n += 1) await test.publish({ payload: `{"n":${n}}` }, ['u1']);
   await eventually(() => expect(seen).toHaveLength(200));
   expect(seen).toEqual([...Array(200).keys()]);
+});
+
+it('keeps the order of what comes at once, on every device, and news of members among it', async () => {
+  test = await startGateway();
+  const devices = await Promise.all([
+    test.connect(tokenOf('u1')),
+    test.connect(tokenOf('u1'), { transports: ['polling'] }),
+    test.connect(tokenOf('u2')),
+  ]);
+  const seen = devices.map((socket) => {
+    const numbers: number[] = [];
+    socket.onAny((_event, { n }: { n: number }) => numbers.push(n));
+    return numbers;
+  });
+  const updated = { event: 'conversation:updated' as const, conversationId: CONVERSATION, userIds: ['u3'] };
+  const publish = (n: number) => {
+    const members = n % 50 === 7;
+    const payload = `{"n":${n},"change":"member-added","text":"${'é'.repeat(n % 300)}"}`;
+    return test.publish({ payload, ...(members && updated) }, n % 3 === 0 ? ['u1'] : ['u1', 'u2']);
+  };
+  await Promise.all(Array.from({ length: 400 }, (_, n) => publish(n)));
+  const all = [...Array(400).keys()];
+  await eventually(() => expect(seen.map((numbers) => numbers.length)).toEqual([400, 400, 266]));
+  expect(seen).toEqual([all, all, all.filter((n) => n % 3 !== 0)]);
+});
+
+it('pushes texts to a client over WebSocket that wants no bytes', async () => {
+  test = await startGateway();
+  const client = new WebSocket(`${test.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&b64=1`);
+  const messages: { text: string; isBinary: boolean }[] = [];
+  client.on('message', (data, isBinary) => messages.push({ text: data.toString(), isBinary }));
+  client.once('open', () => client.send(`40${JSON.stringify({ token: tokenOf('u1') })}`));
+  try {
+    await eventually(() => expect(messages.some(({ text }) => text.startsWith('40'))).toBe(true));
+    await test.publish({ payload: '{"n":1}' }, ['u1']);
+    await eventually(() => expect(messages).toContainEqual({ text: '42["new:message",{"n":1}]', isBinary: false }));
+  } finally {
+    client.terminate();
+  }
 });
 
 it('survives entries that are no events, and pushes the next one', async () => {
