@@ -113,8 +113,8 @@ const REPLICA_SET_ONLY = new Set([
 const READS = new Set(['find', 'getMore', 'aggregate', 'count', 'distinct']);
 
 /**
- * Where writes carry their statements, which are read one by one where they run: decoding them with the body as well was a tenth of the server's time
- * under a chat's load, where the driver puts them into the body of plain commands.
+ * Where writes carry their statements, which are read one by one where they run. The services send them in the body of plain commands, where they would be
+ * decoded a second time.
  */
 const STATEMENTS: ReadonlyMap<string, Buffer> = new Map([
   ['insert', Buffer.from('documents')],

@@ -1,6 +1,6 @@
 /**
- * Walks a list of ranges in their order. Ranges that lie near each other are read by one cursor that passes over what is between them: opening a cursor
- * costs as much as reading ten keys, and was half the time of the members of 500 conversations.
+ * Walks a list of ranges in their order. Ranges that lie near each other are read by one cursor that passes over what is between them: finding
+ * the members of 500 conversations took 3.4 ms of CPU with a cursor for each, and 2.1 with this and the key made sooner (bench/service-statements.ts).
  */
 import type { KeyValueStore } from '../store/key-value-store.ts';
 import type { RecordScan } from './record-scan.ts';
@@ -9,7 +9,7 @@ import type { ScanRange } from './scan-ranges.ts';
 /** Records in one reading, at first and at most. Source: as of a single range. */
 const FIRST_CHUNK = 64;
 const MAX_CHUNK = 512;
-/** Keys in a row that a cursor passes over at most. Source: below what a new cursor costs. */
+/** Keys in a row that a cursor passes over at most. Chosen, not measured: few enough to lose little where ranges are far apart. */
 const PATIENCE = 8;
 /** Fewer ranges than this are hardly ever neighbours. */
 const MANY = 16;

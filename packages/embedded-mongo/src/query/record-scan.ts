@@ -179,7 +179,7 @@ class DistinctScan implements RecordScan {
   }
 }
 
-/** Whole keys of a unique index: each is looked up, which costs a fifth of a cursor. */
+/** Whole keys of a unique index: each is looked up, without a cursor. */
 class KeyScan implements RecordScan {
   keysExamined = 0;
   private readonly store: KeyValueStore;

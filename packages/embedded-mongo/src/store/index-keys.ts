@@ -53,7 +53,7 @@ export function eachIndexKey(
 const place: RawValue = { type: 0, at: 0 };
 
 /**
- * The key of a document that has one: no array is on the way to any field. Without the places of `eachIndexKey`, which were a third of an insert.
+ * The key of a document that has one: no array is on the way to any field. Without the places that `eachIndexKey` keeps for each field.
  *
  * @returns the key, valid until the next one is made; undefined where `eachIndexKey` must be asked
  */
