@@ -72,7 +72,8 @@ export class TurnPackets {
 function writeTo(connection: EngineConnection, given: Given): void {
   // Engine.IO's public `write`, which sockets type as a narrower thing.
   const engine = connection as unknown as { write(data: string | Uint8Array): unknown };
-  if (takesFrames(connection)) {
+  // Alone it goes as the text that it is: frames of one are dearer than what they save.
+  if (given.before && takesFrames(connection)) {
     given.frames ??= new TextFrames(packetsOf(given).map((packet) => MESSAGE + packet));
     engine.write(given.frames);
     return;
