@@ -18,7 +18,8 @@ export interface GatherOptions<T, R> {
   spacingMs?: number;
 }
 
-interface Waiting<T, R> {
+/** A call that waits for its outcome. */
+export interface Waiting<T, R> {
   item: T;
   resolve(value: R): void;
   reject(error: unknown): void;
@@ -105,7 +106,8 @@ function countFitting<T, R>(waiting: readonly Waiting<T, R>[], size: number, wei
   return over < 0 ? waiting.length : Math.max(1, over);
 }
 
-async function settleAll<T, R>(
+/** Does the work of calls, and tells each its outcome. Never throws. */
+export async function settleAll<T, R>(
   batch: readonly Waiting<T, R>[],
   run: (items: T[]) => Promise<PromiseSettledResult<R>[]>,
 ): Promise<void> {

@@ -48,3 +48,15 @@ test('after misses in a row it goes without for longer each time, and less long 
   forecasts.miss('c');
   expect(without()).toBe(16);
 });
+
+test('who takes part stays known while the forecast is in use and while it is doubted', () => {
+  const forecasts = new SeqForecasts();
+  expect(forecasts.isStranger('c', 'mallory')).toBe(false);
+  forecasts.learn('c', at(4));
+  forecasts.use('c');
+  expect([forecasts.isStranger('c', 'mallory'), forecasts.isStranger('c', 'bob')]).toEqual([true, false]);
+  forecasts.miss('c');
+  expect(forecasts.isStranger('c', 'mallory')).toBe(true);
+  forecasts.learn('c', at(5, ['alice', 'mallory']));
+  expect([forecasts.isStranger('c', 'mallory'), forecasts.isStranger('c', 'bob')]).toEqual([false, true]);
+});

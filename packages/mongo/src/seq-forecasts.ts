@@ -11,6 +11,8 @@ const MOST_DOUBT = 64;
 interface Known {
   /** Absent while it is in use, and while it is doubted. */
   forecast?: SeqTaken | undefined;
+  /** As of the last forecast. */
+  participants?: readonly string[] | undefined;
   /** Takes that are to go without a forecast yet, and how many there were after the last miss. */
   doubt: number;
   lastDoubt: number;
@@ -26,6 +28,11 @@ export class SeqForecasts {
   /** Whether there is a forecast for a conversation in which the sender takes part. */
   has(conversationId: string, senderId: string): boolean {
     return this.#known.get(conversationId)?.forecast?.participants.includes(senderId) === true;
+  }
+
+  /** Whether the sender took no part in a conversation when it was last known who does. */
+  isStranger(conversationId: string, senderId: string): boolean {
+    return this.#known.get(conversationId)?.participants?.includes(senderId) === false;
   }
 
   /** The forecast, for one use: there is none until the conversation is confirmed or learned anew. */
@@ -44,21 +51,26 @@ export class SeqForecasts {
 
   miss(conversationId: string): void {
     const lastDoubt = Math.min(MOST_DOUBT, (this.#known.get(conversationId)?.lastDoubt ?? 0) * 2 || FIRST_DOUBT);
-    this.#put(conversationId, { doubt: lastDoubt, lastDoubt });
+    this.#put(conversationId, { doubt: lastDoubt, lastDoubt, participants: this.#participantsIn(conversationId) });
   }
 
   /** A take without a forecast found this. */
   learn(conversationId: string, now: SeqTaken): void {
     const { doubt, lastDoubt } = this.#known.get(conversationId) ?? { doubt: 0, lastDoubt: 0 };
-    if (doubt > 0) this.#put(conversationId, { doubt: doubt - 1, lastDoubt });
+    if (doubt > 0) this.#put(conversationId, { doubt: doubt - 1, lastDoubt, participants: fewOf(now.participants) });
     else this.#remember(conversationId, now, { doubt, lastDoubt });
   }
 
-  #remember(conversationId: string, { seq, participants }: SeqTaken, doubts: Omit<Known, 'forecast'>): void {
+  #participantsIn(conversationId: string): readonly string[] | undefined {
+    return this.#known.get(conversationId)?.participants;
+  }
+
+  #remember(conversationId: string, { seq, participants }: SeqTaken, doubts: Pick<Known, 'doubt' | 'lastDoubt'>): void {
     const earlier = this.#known.get(conversationId)?.forecast;
     // Answers come in any order.
     if (earlier && earlier.seq > seq) return;
-    this.#put(conversationId, participants.length <= FEW ? { ...doubts, forecast: { seq, participants } } : doubts);
+    const few = fewOf(participants);
+    this.#put(conversationId, few ? { ...doubts, participants: few, forecast: { seq, participants } } : doubts);
   }
 
   /** The latest stand last; the oldest are forgotten. */
@@ -68,3 +80,5 @@ export class SeqForecasts {
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value as string);
   }
 }
+
+const fewOf = (participants: readonly string[]) => (participants.length <= FEW ? participants : undefined);

@@ -20,8 +20,9 @@ const PATIENCE_MS = 10;
 
 /** A request with who waits for it. */
 interface Pending extends SeqRequest {
+  /** Where it takes its turn: in the conversation; somebody who takes no part in it, as far as is known, by themselves. */
+  queue: string;
   ticket: number;
-  taken: Promise<SeqTaken | null>;
   resolve(taken: SeqTaken | null): void;
   reject(error: unknown): void;
 }
@@ -41,11 +42,14 @@ class SeqTaking {
   readonly #collections: Collections;
   readonly #forecasts = new SeqForecasts();
   readonly #turns = new SeqTurns<Pending>();
-  readonly #takeTogether = gather<Pending, SeqTaken | null>({
+  readonly #takeTogether = gather<Pending, void>({
     size: AT_A_TIME,
     atOnce: UNDER_WAY,
     patienceMs: PATIENCE_MS,
-    run: (batch) => this.#takeAll(batch),
+    run: async (batch) => {
+      await this.#takeAll(batch);
+      return batch.map(() => ({ status: 'fulfilled', value: undefined }));
+    },
   });
 
   constructor(collections: Collections) {
@@ -53,37 +57,38 @@ class SeqTaking {
   }
 
   take(request: SeqRequest): Promise<SeqTaken | null> {
-    const { promise: taken, resolve, reject } = Promise.withResolvers<SeqTaken | null>();
-    const pending: Pending = { ...request, ticket: this.#turns.ticket(), taken, resolve, reject };
     const { conversationId, senderId } = request;
-    if (this.#turns.isTaken(conversationId)) this.#wait(pending);
-    else if (this.#forecasts.has(conversationId, senderId)) return this.#takeTogether(pending);
-    else this.#begin(pending);
-    return taken;
+    const { promise, resolve, reject } = Promise.withResolvers<SeqTaken | null>();
+    // Strangers hold no participant up, and are answered as fast as for a conversation that there is not.
+    const isStranger = this.#forecasts.isStranger(conversationId, senderId);
+    const queue = isStranger ? `${conversationId} ${senderId}` : conversationId;
+    const pending: Pending = { ...request, queue, ticket: this.#turns.ticket(), resolve, reject };
+    if (this.#turns.isTaken(queue) || !this.#forecasts.has(conversationId, senderId)) this.#takeInTurn(pending);
+    else this.#takeTogether(pending).catch(reject);
+    return promise;
   }
 
-  #wait(pending: Pending): void {
-    this.#turns.wait(pending.conversationId, pending.ticket, pending);
+  #takeInTurn(pending: Pending): void {
+    const { queue, ticket } = pending;
+    if (this.#turns.isTaken(queue)) {
+      this.#turns.wait(queue, ticket, pending);
+      return;
+    }
+    this.#turns.begin(queue);
+    void this.#goOn(queue, [pending]);
   }
 
-  #begin(pending: Pending): void {
-    this.#turns.begin(pending.conversationId);
-    void this.#goOn(pending.conversationId, [pending]);
-  }
-
-  /** Those of conversations that are forecast by one command; the others as if they had come alone. */
-  async #takeAll(batch: readonly Pending[]): Promise<PromiseSettledResult<SeqTaken | null>[]> {
+  /** Those of conversations that are forecast by one command; the others as if they had come alone. Each is told; never throws. */
+  async #takeAll(batch: readonly Pending[]): Promise<void> {
     const takes = new Map<string, Take<Pending>>();
     for (const pending of batch) {
       const { conversationId, senderId } = pending;
       const take = takes.get(conversationId) ?? this.#openTake(conversationId);
       if (take) takes.set(conversationId, take);
       if (take?.participants.includes(senderId)) take.requests.push(pending);
-      else if (this.#turns.isTaken(conversationId)) this.#wait(pending);
-      else this.#begin(pending);
+      else this.#takeInTurn(pending);
     }
     if (takes.size > 0) await this.#takeForecast([...takes.values()]);
-    return Promise.allSettled(batch.map(({ taken }) => taken));
   }
 
   /** Begins a turn, where it is nobody's and there is a forecast. */
@@ -115,8 +120,8 @@ class SeqTaking {
   }
 
   /** Takes for these, then for those that waited, until nobody waits. */
-  async #goOn(conversationId: string, first: readonly Pending[]): Promise<void> {
-    for (let turn = first; turn.length > 0; turn = this.#turns.end(conversationId)) await this.#takeFor(turn);
+  async #goOn(queue: string, first: readonly Pending[]): Promise<void> {
+    for (let turn = first; turn.length > 0; turn = this.#turns.end(queue)) await this.#takeFor(turn);
   }
 
   /** Takes for sends of one conversation; never throws: each is told. */
@@ -135,7 +140,7 @@ class SeqTaking {
 
   /** Without an answer those that wait fail too: they have waited for as long as a send may take, and would for as long again. */
   #fail(turn: readonly Pending[], error: unknown): void {
-    const waiting = isUnknownResult(error) ? this.#turns.drain((turn[0] as Pending).conversationId) : [];
+    const waiting = isUnknownResult(error) ? this.#turns.drain((turn[0] as Pending).queue) : [];
     for (const { reject } of [...turn, ...waiting]) reject(error);
   }
 

@@ -222,3 +222,28 @@ test('what waits behind a take without an answer is told so with it, and not one
   for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
   await eventually(async () => expect((await take(id))?.seq).toBe(2));
 });
+
+test('a stranger has a queue of their own: neither held up nor holding up', async () => {
+  const [id = ''] = await known(1);
+  const end = proxy.onRequest((chunk) => {
+    if (chunk.toString('latin1').includes('update\0')) proxy.stall();
+  });
+  const taken = take(id);
+  await eventually(async () => expect(await seqOf(id)).toBe(2));
+  end();
+  const foreign = take(id, store, 'mallory');
+  proxy.heal();
+  expect(await foreign).toBeNull();
+  expect((await taken)?.seq).toBe(2);
+  expect(commands.toSorted()).toEqual(['findAndModify', 'update']);
+});
+
+test('a take that fails fails those who wait behind it, also of the next batch', async () => {
+  const [x = '', y = ''] = await known(2);
+  proxy.loseReplies({ request: /update\0/, times: 1, how: 'cut' });
+  // More than one command has: the last ones come to their turn while the first ones have it.
+  const many = Array.from({ length: 150 }, () => take(y));
+  const [outcomes] = await Promise.all([Promise.allSettled(many), Promise.allSettled([take(x)])]);
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+  await eventually(async () => expect((await take(y))?.seq).toBeGreaterThan(100));
+});

@@ -27,6 +27,8 @@ export interface ApiCaller {
 export interface UserSend {
   traceId: string;
   body: SendMessageBody;
+  /** When it came (`performance.now()`): it is answered within the timeout from then, however long it waited for others. */
+  cameAt: number;
 }
 
 /** The gateway's way to the api. Every call settles within the timeout; more calls than are allowed at a time are refused, not queued. */
@@ -113,18 +115,14 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   });
 
   /** Counts calls while they are under way, within the bounds of the gateway and of the socket, for which they are one. */
-  const counted = async <T>(
-    apiCalls: ApiCaller['apiCalls'],
-    calls: number,
-    work: (deadline: number) => Promise<T>,
-  ): Promise<T> => {
+  const counted = async <T>(apiCalls: ApiCaller['apiCalls'], calls: number, work: () => Promise<T>): Promise<T> => {
     if (inFlight + calls > maxInFlight || apiCalls.inFlight >= maxInFlightPerSocket) {
       throw new ChatError('OVERLOADED', { retryAfter: 1 });
     }
     inFlight += calls;
     apiCalls.inFlight += 1;
     try {
-      return await work(performance.now() + timeoutMs);
+      return await work();
     } finally {
       inFlight -= calls;
       apiCalls.inFlight -= 1;
@@ -146,29 +144,41 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     }
   };
 
+  /** In one request, as far as they are not too long for that; each in time for the one that came first. */
+  const sendLane = (caller: Omit<ApiCaller, 'traceId'>, sends: readonly UserSend[], from: number) => {
+    const { token, address } = caller;
+    const lane = new OneCall(sendGathered);
+    const sent = sends.map(({ traceId, body }) =>
+      span(sendRoute.method, traceId, (traceparent) =>
+        lane.add({ token, address, traceId, traceparent, deadline: from + timeoutMs, ...describe(body) }),
+      ),
+    );
+    lane.go();
+    return Promise.allSettled(sent);
+  };
+
+  /** Those with further steps take their time: each has the timeout from its own turn on. */
+  const sendInTurn = async (caller: Omit<ApiCaller, 'traceId'>, sends: readonly UserSend[]) => {
+    const outcomes: PromiseSettledResult<Message>[] = [];
+    for (const send of sends) outcomes.push(...(await sendLane(caller, [send], performance.now())));
+    return outcomes;
+  };
+
   return {
-    sendMessages: ({ token, address, apiCalls }, sends) =>
-      counted(apiCalls, sends.length, (deadline) => {
-        const lane = new OneCall(sendGathered);
-        const sent = sends.map(({ traceId, body }) =>
-          span(sendRoute.method, traceId, (traceparent) =>
-            lane.add({ token, address, traceId, traceparent, deadline, ...describe(body) }),
-          ),
-        );
-        lane.go();
-        return Promise.allSettled(sent);
-      }),
+    sendMessages: (caller, sends) =>
+      counted(caller.apiCalls, sends.length, () =>
+        sends.every(({ body }) => isPlain(body))
+          ? sendLane(caller, sends, Math.min(...sends.map(({ cameAt }) => cameAt)))
+          : sendInTurn(caller, sends),
+      ),
     membership: (caller, conversationId) =>
-      counted(caller.apiCalls, 1, (deadline) =>
+      counted(caller.apiCalls, 1, () =>
         span(routes.membership.method, caller.traceId, async (traceparent) => {
           const { method, path } = routes.membership;
-          const call: Call = {
-            method,
-            path: path.replace(':conversationId', conversationId),
-            repeatable: true,
-            traceparent,
-          };
-          return (await attempt(caller, call, deadline)) as { participants: string[]; isGroup: boolean };
+          const filled = path.replace(':conversationId', conversationId);
+          const call: Call = { method, path: filled, repeatable: true, traceparent };
+          const answer = await attempt(caller, call, performance.now() + timeoutMs);
+          return answer as { participants: string[]; isGroup: boolean };
         }),
       ),
     get inFlight() {
@@ -182,7 +192,6 @@ const describe = (body: SendMessageBody) => ({
   body: JSON.stringify(body),
   repeatable: body.clientMessageId !== undefined,
   slow: (body.media?.length ?? 0) > 0,
-  plain: isPlain(body),
 });
 
 /** Pauses before further tries, milliseconds: an api that is being replaced listens again soon. */

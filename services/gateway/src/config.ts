@@ -1,3 +1,4 @@
+import { limits } from '@confab/contracts';
 import {
   checkJwt,
   corsVariables,
@@ -41,7 +42,12 @@ export const socketVariables = {
   ),
   // Source: callers get a typed error within 5 s.
   API_TIMEOUT_MS: count('the milliseconds that the api has to answer the gateway', 4_000, 100),
-  API_MAX_IN_FLIGHT: count('the requests of one gateway to the api at the same time; one more is refused', 500),
+  // At least what one socket may send together, which would be refused for ever.
+  API_MAX_IN_FLIGHT: count(
+    'the calls of one gateway to the api at the same time; one more is refused',
+    500,
+    limits.sendsAtOnce,
+  ),
 };
 
 export const GatewayConfig = Type.Object({

@@ -33,9 +33,12 @@ export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions)
 
   /** Over batches: the next one comes in the same turn where a read brought several. */
   let [deliveries, bytes] = [0, 0];
-  const isTurnOver = () => deliveries >= TURN.deliveries || bytes >= TURN.bytes || packets.longest >= TURN.bytesOfOne;
+  /** Written within the turn already: what each got of it is not known any more. */
+  let isCut = false;
+  const isTurnOver = () =>
+    isCut || deliveries >= TURN.deliveries || bytes >= TURN.bytes || packets.longest >= TURN.bytesOfOne;
   const endOfTurn = async () => {
-    [deliveries, bytes] = [0, 0];
+    [deliveries, bytes, isCut] = [0, 0, false];
     await new Promise<void>((resolve) => setImmediate(resolve));
   };
 
@@ -49,6 +52,7 @@ export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions)
     if (meta.event === 'conversation:updated' && meta.conversationId) {
       // What was pushed before it goes out before it, and it only then: whoever acts on it must not meet the old members.
       flush();
+      isCut = true;
       onMembers(meta.conversationId, meta.userIds ?? [], changeIn(payload));
     }
     packets.add(meta.to, encodeEvent(meta.event, payload));

@@ -183,7 +183,8 @@ it('makes no further request for what may be repeated once its time is up', asyn
 });
 
 const caller = () => ({ token: 'token', address: '203.0.113.1', apiCalls: { inFlight: 0 } });
-const lane = (...texts: string[]) => texts.map((text) => ({ traceId: 't'.repeat(32), body: { conversationId, text } }));
+const lane = (...texts: string[]) =>
+  texts.map((text) => ({ traceId: 't'.repeat(32), body: { conversationId, text }, cameAt: performance.now() }));
 const textsOf = ({ items }: Received) => items.map(({ body }) => body.text);
 
 it('sends a lane in one request, in order, with the lanes of others as long as they fit', async () => {
@@ -214,11 +215,12 @@ it('counts a lane as one call of its socket, and as many of the gateway', async 
 it.each([
   ['was refused as a batch', {}],
   ['has a reply in it', { replyTo: 'e'.repeat(24) }],
+  ['has media in it', { media: [{ mediaId: 'd'.repeat(24), type: 'image' as const }] }],
   ['has something long in it', { text: 'x'.repeat(5_000) }],
 ])('sends one after the other what %s', async (_, about) => {
   const { request, received } = await serve();
   const [first, second, third] = lane('a', 'b', 'c');
-  const sends = [first, { ...second, body: { conversationId, text: 'b', ...about } }, third] as (typeof first)[];
+  const sends = [first, { ...second, body: { conversationId, text: 'b', ...about } }, third];
   const sent = client.sendMessages(caller(), sends as never);
   const refused = Object.keys(about).length === 0 ? 1 : 0;
   if (refused) (await request(0)).reply(404, { success: false });
@@ -228,4 +230,18 @@ it.each([
     each.reply(201, stored(each.items[0] as Item));
   }
   expect((await sent).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+});
+
+it('answers what waited for others within the time from when it came, and takes no time of those that come later', async () => {
+  const { request, received } = await serve();
+  const waited = lane('a', 'b').map((send) => ({ ...send, cameAt: performance.now() - 1_990 }));
+  expect(await client.sendMessages(caller(), waited)).toMatchObject([
+    { reason: { code: 'UNAVAILABLE', retryAfter: 1 } },
+    { reason: { code: 'UNAVAILABLE', retryAfter: 1 } },
+  ]);
+  expect(received.length).toBe(0);
+  const later = client.sendMessages(caller(), lane('c'));
+  const next = await request(0);
+  next.reply(201, stored(next.items[0] as Item));
+  expect(await later).toMatchObject([{ status: 'fulfilled' }]);
 });

@@ -1,4 +1,4 @@
-import { gather, settledValue } from '@confab/chat';
+import { gather } from '@confab/chat';
 import { ChatError, limits, type Message, routes } from '@confab/contracts';
 import type { ApiAnswer } from './api-client.ts';
 
@@ -14,8 +14,6 @@ export interface Send {
   repeatable: boolean;
   /** It may take the api longer than others: files are checked first. */
   slow: boolean;
-  /** Those of one request and conversation that have no more steps than others are stored in their order. */
-  plain: boolean;
   /** `performance.now()` at which the sender has to be answered. */
   deadline: number;
 }
@@ -88,11 +86,8 @@ export function createSendBatches(options: SendBatchesOptions): (lane: Send[]) =
   });
   const goesAlone = ({ token, body, slow }: Send) =>
     slow || token.length + Buffer.byteLength(body) > SMALL || now() < pausedUntil;
-  const sendOne = async (send: Send) => (goesAlone(send) ? sendAlone(send) : settledValue((await gathered([send]))[0]));
-  return (lane) => {
-    const inOrder = lane.every((send) => send.plain && !goesAlone(send));
-    return inOrder ? gathered(lane) : inTurn(lane, sendOne);
-  };
+  // What is left of a lane's time is its own: its sends do not join those of others later on, which would be made by then too late.
+  return (lane) => (lane.some(goesAlone) ? inTurn(lane, sendAlone) : gathered(lane));
 }
 
 /** One after the other, whatever becomes of those before. */

@@ -1,13 +1,8 @@
+import { settleAll, type Waiting } from '@confab/chat';
 import { ChatError, limits } from '@confab/contracts';
 
 /** Sends of one socket that are under way or wait. Source: the rate limit is 30 a minute; a burst of an offline queue fits. */
 const MAX_WAITING = 32;
-
-interface Waiting<S, R> {
-  send: S;
-  resolve(result: R): void;
-  reject(error: unknown): void;
-}
 
 /** Does the work of sends of one conversation, in order. @returns the outcome of each */
 type Together<S, R> = (sends: S[]) => Promise<PromiseSettledResult<R>[]>;
@@ -34,7 +29,7 @@ export class SendLanes<S, R> {
 
   #queue(conversationId: string, send: S, together: Together<S, R>): Promise<R> {
     return new Promise((resolve, reject) => {
-      const waiting = { send, resolve, reject };
+      const waiting = { item: send, resolve, reject };
       const lane = this.#lanes?.get(conversationId);
       if (lane) lane.push(waiting);
       else void this.#drive(conversationId, [waiting], together);
@@ -45,21 +40,8 @@ export class SendLanes<S, R> {
     const lanes = this.#lanes ?? new Map<string, Waiting<S, R>[]>();
     this.#lanes = lanes;
     lanes.set(conversationId, lane);
-    while (lane.length > 0) await settle(lane.splice(0, limits.sendsAtOnce), together);
+    while (lane.length > 0) await settleAll(lane.splice(0, limits.sendsAtOnce), together);
     lanes.delete(conversationId);
     if (lanes.size === 0) this.#lanes = undefined;
-  }
-}
-
-async function settle<S, R>(group: readonly Waiting<S, R>[], together: Together<S, R>): Promise<void> {
-  try {
-    const outcomes = await together(group.map(({ send }) => send));
-    for (const [index, { resolve, reject }] of group.entries()) {
-      const outcome = outcomes[index];
-      if (outcome?.status === 'fulfilled') resolve(outcome.value);
-      else reject(outcome?.reason);
-    }
-  } catch (error) {
-    for (const { reject } of group) reject(error);
   }
 }

@@ -5,7 +5,8 @@ import { callerOf, type HandlerServices } from './services.ts';
 export function sendMessage({ api }: HandlerServices): EventHandler<'send:message'> {
   return async (context, body) => {
     const { socket, traceId } = context;
-    const message = await socket.data.lanes.run(body.conversationId, { traceId, body }, (sends) =>
+    const send = { traceId, body, cameAt: performance.now() };
+    const message = await socket.data.lanes.run(body.conversationId, send, (sends) =>
       api.sendMessages(callerOf(context), sends),
     );
     const { _id: messageId, conversationId, seq, clientMessageId, createdAt } = message;
