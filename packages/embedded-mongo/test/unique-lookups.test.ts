@@ -70,6 +70,23 @@ describe('looking up by a unique index', () => {
     },
   );
 
+  it.each([true, false])('finds by fields of different elements of an array (unique: %s)', async (unique) => {
+    const lists = fixture.client.db('lookups').collection<Document>(`lists_${unique}`);
+    await lists.createIndex({ 'r.a': 1, 'r.b': 1, c: 1 }, { unique, name: 'pairs' });
+    const r = [
+      { a: 1, b: 2 },
+      { a: 2, b: 1 },
+    ];
+    await lists.insertOne({ _id: 1 as never, r, c: 3 });
+    const foundIn = async (filter: Document) => (await lists.find(filter).toArray()).map(({ _id }) => _id);
+    expect(await foundIn({ 'r.a': 1, 'r.b': 1, c: 3 })).toEqual([1]);
+    expect(await foundIn({ 'r.a': 1, 'r.b': { $lt: 2 } })).toEqual([1]);
+    expect(await foundIn({ 'r.a': { $in: [1, 2] }, 'r.b': { $in: [1, 2] } })).toEqual([1]);
+    expect(await foundIn({ 'r.a': 1, 'r.b': 3, c: 3 })).toEqual([]);
+    const { queryPlanner } = await lists.find({ 'r.a': 1, 'r.b': 1, c: 3 }).explain();
+    expect(queryPlanner.winningPlan.inputStage).toMatchObject({ stage: 'IXSCAN', indexName: 'pairs' });
+  });
+
   it('finds many by their ids in the order of the ids, and backwards', async () => {
     const filter = { _id: { $in: [4.5, 2, 'three', 1] } };
     expect(await found(filter)).toEqual(['1', '2', '4.5', '"three"']);

@@ -10,6 +10,12 @@ import { runWrite } from './write-command.ts';
 const DIGESTS_AT_ONCE = 250;
 const PARTS_AT_ONCE = 4;
 
+/**
+ * Rows of marks in one reply, as a list that one reply does not hold is read twice. Source: a page of large groups has up to 20,000 participants, and
+ * their former members besides; 100,000 rows of about 100 bytes are below the 16 MB of a reply.
+ */
+const MARKS_AT_ONCE = 100_000;
+
 /** The adding up stays with the store: in groups there may be a thousand rows to a conversation. */
 async function digestsIn(memberships: Collections['memberships'], ids: string[]): Promise<[string, MembersDigest][]> {
   const docs = await memberships
@@ -37,8 +43,8 @@ async function digestsIn(memberships: Collections['memberships'], ids: string[])
 
 export function createMembershipRepository(collections: Collections): MembershipRepository {
   const { db, memberships } = collections;
-  const rows = (filter: Filter<MembershipDoc>, projection?: Document) =>
-    findRows(db, memberships, filter, { projection });
+  const rows = (filter: Filter<MembershipDoc>, projection?: Document, batchSize?: number) =>
+    findRows(db, memberships, filter, { projection }, batchSize);
   const key = (conversationId: string, userId: string) => ({ conversationId: oid(conversationId), userId });
 
   /** Two first writes race on the unique pair: the loser finds the row there and updates it. */
@@ -65,12 +71,12 @@ export function createMembershipRepository(collections: Collections): Membership
       guarded(async () => {
         const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1, readSeq: 1 };
         const filter = { conversationId: { $in: ids.map(oid) }, userId: { $ne: userId } };
-        return (await rows(filter, projection)).map(toMarks);
+        return (await rows(filter, projection, MARKS_AT_ONCE)).map(toMarks);
       }),
     deliveredIn: (ids) =>
       guarded(async () => {
         const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1 };
-        const docs = await rows({ conversationId: { $in: ids.map(oid) } }, projection);
+        const docs = await rows({ conversationId: { $in: ids.map(oid) } }, projection, MARKS_AT_ONCE);
         return docs.map(({ conversationId, userId, deliveredSeq }) => ({
           conversationId: conversationId.toHexString(),
           userId,

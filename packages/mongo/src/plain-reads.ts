@@ -40,8 +40,9 @@ export async function findRow<T extends Document>(
   filter: Filter<T>,
   options: ReadOptions = {},
 ): Promise<T | null> {
-  const [row] = await findRows(db, collection, filter, { ...options, limit: 1 });
-  return row ?? null;
+  const command = { find: collection.collectionName, filter, ...options, limit: 1, singleBatch: true };
+  const rows = await firstBatch(db, collection, command);
+  return (rows?.[0] ?? null) as T | null;
 }
 
 /** What a pipeline makes. */
@@ -68,6 +69,7 @@ async function firstBatch(
   const { id, firstBatch: rows } = cursor;
   if (Number(id) === 0) return rows;
   const open = typeof id === 'number' ? Long.fromNumber(id) : id;
-  await db.command({ killCursors: collectionName, cursors: [open] });
+  // May fail: the read has succeeded, and the server closes idle cursors by itself after 10 minutes.
+  await db.command({ killCursors: collectionName, cursors: [open] }, options).catch(() => {});
   return undefined;
 }

@@ -1,6 +1,8 @@
 import { listConversations, sendMessage } from '@confab/chat';
-import { type Collection, type Document, MongoServerError } from 'mongodb';
+import { type Collection, type Db, type Document, MongoServerError, ObjectId } from 'mongodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { collectionsOf } from '../src/collections.ts';
+import { createMembershipRepository } from '../src/membership-repository.ts';
 import { aggregateRows, findRow, findRows } from '../src/plain-reads.ts';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -14,6 +16,17 @@ beforeAll(async () => {
   );
 });
 afterAll(() => chat.close());
+
+/** The database, with a record of the commands sent to it; those named fail without being sent. */
+function recorded(failing?: string) {
+  const sent: { command: Document; options: Document | undefined }[] = [];
+  const command = async (command: Document, options?: Document) => {
+    sent.push({ command, options });
+    if (failing !== undefined && failing in command) throw new Error(`no ${failing}`);
+    return chat.store.db.command(command, options);
+  };
+  return { db: { command } as Pick<Db, 'command'> as Db, sent };
+}
 
 test('finds what the driver finds, with all options', async () => {
   const { db } = chat.store;
@@ -37,6 +50,31 @@ test('has all rows where one reply does not hold them', async () => {
   expect(await findRows(db, rows, {}, { sort: { n: 1 }, limit: 5, skip: 1 }, 2)).toHaveLength(5);
   const groups = [{ $group: { _id: '$n', ones: { $sum: 1 } } }, { $sort: { _id: 1 } }];
   expect(await aggregateRows(db, rows, groups, 2)).toEqual(await rows.aggregate(groups).toArray());
+});
+
+test('closes the cursor of a too long reply where it read, and has the rows though it cannot', async () => {
+  const { db, sent } = recorded('killCursors');
+  const secondary = chat.store.db.collection('plain_reads', { readPreference: 'secondaryPreferred' });
+  expect(await findRows(db, secondary, {}, {}, 2)).toHaveLength(7);
+  expect(sent.map(({ command }) => Object.keys(command)[0])).toEqual(['find', 'killCursors']);
+  for (const { options } of sent) expect(options?.readPreference).toMatchObject({ mode: 'secondaryPreferred' });
+});
+
+test('leaves no cursor open for a single row', async () => {
+  const { db, sent } = recorded();
+  expect(await findRow(db, rows, { n: { $gt: 2 } }, { sort: { n: 1 } })).toMatchObject({ n: 3 });
+  expect(sent).toMatchObject([{ command: { find: 'plain_reads', limit: 1, singleBatch: true } }]);
+});
+
+test('reads the marks of a page of large groups once', async () => {
+  const { db, sent } = recorded();
+  const memberships = createMembershipRepository({ ...collectionsOf(chat.store.db), db });
+  const conversationId = new ObjectId();
+  const members = Array.from({ length: 10_001 }, (_, n) => ({ conversationId, userId: `u${n}`, deliveredSeq: 1 }));
+  await chat.store.db.collection('memberships').insertMany(members);
+  expect(await memberships.marksOfOthers('nobody', [conversationId.toHexString()])).toHaveLength(10_001);
+  expect(await memberships.deliveredIn([conversationId.toHexString()])).toHaveLength(10_001);
+  expect(sent.map(({ command }) => Object.keys(command)[0])).toEqual(['find', 'find']);
 });
 
 test('fails as the driver does', async () => {

@@ -4,7 +4,10 @@ import { BLOCK_MS, ReadLoop } from './blocking-read.ts';
 import { decodeInboxEntry, type RawEntry } from './entry-codec.ts';
 import { ReadPace } from './read-pace.ts';
 
-/** Entries of one read: as many as a batch, so that what they bring for one socket goes in one write. Packed to the full (16 KB each) they are 8 MB. */
+/**
+ * Entries of one read. Up to two events each they are one batch, so that what they bring for one socket goes in one write. Packed to the full
+ * (16 KB each) they are 8 MB.
+ */
 const READ_COUNT = 500;
 /** Events of one batch, about. Source: as many as a gateway pushes in one turn of its event loop, where each is for one user. */
 const BATCH = 1_000;

@@ -7,7 +7,7 @@ import { BsonType } from '../bson/raw-document.ts';
 import { bsonTypeOf } from '../bson/typed-values.ts';
 import { ErrorCode, fail } from '../errors.ts';
 import type { Collection } from '../store/collection.ts';
-import type { IndexDefinition, RawMatcher } from '../store/index-definition.ts';
+import { type IndexDefinition, isLaterMultikey, type RawMatcher } from '../store/index-definition.ts';
 import type { IndexField } from '../store/index-keys.ts';
 import { type BranchForm, formOf, planLike } from './branch-form.ts';
 import { compileNode, type FilterNode, type Leaf } from './filter.ts';
@@ -115,6 +115,7 @@ function usableLeaf(leaf: Leaf, collated: boolean): boolean {
 }
 
 function bindField(index: IndexDefinition, field: number, leaves: readonly Leaf[]): BoundField {
+  if (isLaterMultikey(index, field)) return { bounds: undefined, decided: [] };
   const path = index.fields[field]!.path.text;
   let bounds: FieldBounds | undefined;
   let decided: Leaf[] = [];

@@ -3,7 +3,7 @@
  * form, and weighing the indexes was a tenth of their time.
  */
 import type { Collection } from '../store/collection.ts';
-import type { IndexDefinition } from '../store/index-definition.ts';
+import { type IndexDefinition, isLaterMultikey } from '../store/index-definition.ts';
 import type { IndexField } from '../store/index-keys.ts';
 import type { FilterNode, Leaf } from './filter.ts';
 import { boundsOf } from './index-bounds.ts';
@@ -32,7 +32,9 @@ export function chooseUnique(
 
 function pointsOn(index: IndexDefinition, conjuncts: readonly FilterNode[]): Leaf[] | undefined {
   const leaves: Leaf[] = [];
-  for (const { path } of index.fields) {
+  for (let field = 0; field < index.fields.length; field++) {
+    if (isLaterMultikey(index, field)) return undefined;
+    const { path } = index.fields[field]!;
     const leaf = conjuncts.find((node): node is Leaf => isEquality(node) && node.path.text === path.text);
     // null is found at two keys, and arrays and regular expressions at none of their own
     if (!leaf || !boundsOf(leaf)?.exact) return undefined;

@@ -40,6 +40,13 @@ function topLevelNames(filter: Document, names: Set<string>): void {
   }
 }
 
+/**
+ * An earlier field goes through an array as well: a key has the two of one element, but a document is found too where
+ * different elements satisfy the conditions on them. Only the first such field may have bounds.
+ */
+export const isLaterMultikey = ({ multikey }: IndexDefinition, field: number): boolean =>
+  multikey[field] === true && multikey.indexOf(true) < field;
+
 /** Builds the working form of an index from its specification. */
 export function defineIndex(stored: StoredIndex, compile: (filter: Document) => RawMatcher): IndexDefinition {
   const { spec } = stored;

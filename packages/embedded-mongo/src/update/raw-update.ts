@@ -55,10 +55,10 @@ export function compileRawUpdate(modifiers: readonly Modifier[]): RawUpdate | un
   };
 }
 
-/** `_id` has checks of its own, and names that are whole numbers an order of their own. */
+/** `_id` and names that start with `$` have checks of their own, and names that are whole numbers an order of their own. */
 function isPlain({ operator, parts, path, operand }: Modifier): boolean {
   if (!OPERATORS.includes(operator) || parts.length !== 1) return false;
-  return path !== '_id' && operand !== undefined && !/^\d+$/.test(path) && !path.includes('\0');
+  return path !== '_id' && operand !== undefined && !/^(\d+$|\$)/.test(path) && !path.includes('\0');
 }
 
 const rawModifier = ({ operator, path, operand }: Modifier): RawModifier => ({
