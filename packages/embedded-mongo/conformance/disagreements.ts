@@ -32,6 +32,7 @@ export const disagreements: readonly Disagreement[] = [
       'update error: a stage that updates may not have',
       'update error: $pop from a number',
       'update error: $rename to itself',
+      'update error: $[id] as the first name',
       'insert: an array as _id',
       'insert: no documents',
       /^createIndexes: (same key with another name|empty key|direction 0|sparse and partial together|negative expiry)$/,

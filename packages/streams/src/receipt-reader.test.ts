@@ -62,23 +62,29 @@ test('of long receipts a batch has a few, for their first reader and for its hei
     for (let i = 0; i < 20; i++)
       await dying.receipts.append(Array.from({ length: 60 }, () => deliveredReceipt({ userIds: CROWD })));
     const read: number[] = [];
-    let count = 0;
+    // By their ids: on a busy machine an entry may come twice.
+    const ids = new Set<string>();
+    const note = (batch: readonly ReceivedReceipt[]) => {
+      for (const { partition, entryId } of batch) ids.add(`${partition} ${entryId}`);
+    };
     for await (const batch of dying.consumer.batches()) {
       read.push(sizeOf(batch));
-      count += batch.length;
-      if (count === 1_200) break;
+      note(batch);
+      if (ids.size === 1_200) break;
     }
     await dying.close();
     // Of 50 MB.
     expect(Math.max(...read)).toBeLessThan(16_000_000);
     const claimed: ReceivedReceipt[][] = [];
+    ids.clear();
     for await (const batch of heir.consumer.batches()) {
       claimed.push(batch);
+      note(batch);
       await heir.consumer.acknowledge(batch);
-      if (claimed.flat().length === 1_200) break;
+      if (ids.size === 1_200) break;
     }
     expect(Math.max(...claimed.map(sizeOf))).toBeLessThan(16_000_000);
-    expect(claimed.flat().every(({ deliveries }) => deliveries === 2)).toBe(true);
+    expect(claimed.flat().every(({ deliveries }) => deliveries >= 2)).toBe(true);
   } finally {
     await dying.close();
     await heir.close();
