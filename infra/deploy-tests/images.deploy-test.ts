@@ -265,14 +265,17 @@ describe('media on a volume that both apis share', () => {
       const file = await fetch(message?.media[0]?.url ?? '');
       expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
     }
-    const texts = await Promise.all(
-      (services.api ?? []).map(async ({ url }) => (await fetch(`${url}/metrics`)).text()),
-    );
-    const total = (pattern: RegExp) =>
-      [...texts.join('\n').matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0);
-    expect(total(/^confab_media_uploads_total\{.*result="accepted".*\} (\d+)/gm)).toBe(1);
-    expect(total(/^confab_media_upload_bytes_total\{.*\} (\d+)/gm)).toBe(bytes.length);
-    expect(total(/^confab_media_download_bytes_total\{.*\} (\d+)/gm)).toBe(4 * bytes.length);
+    const metrics = () =>
+      Promise.all((services.api ?? []).map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+    // A download is counted when the api is through with it, which may be after the last byte came.
+    await eventually(async () => {
+      const texts = await metrics();
+      const total = (pattern: RegExp) =>
+        [...texts.join('\n').matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0);
+      expect(total(/^confab_media_uploads_total\{.*result="accepted".*\} (\d+)/gm)).toBe(1);
+      expect(total(/^confab_media_upload_bytes_total\{.*\} (\d+)/gm)).toBe(bytes.length);
+      expect(total(/^confab_media_download_bytes_total\{.*\} (\d+)/gm)).toBe(4 * bytes.length);
+    });
   });
 });
 
