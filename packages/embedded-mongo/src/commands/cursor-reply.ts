@@ -11,7 +11,10 @@ export function cursorReply(
   id: bigint,
   namespace: string,
 ): Buffer {
-  const documents = batch.close();
+  return batch.close((documents) => replyWith(documents, batchName, id, namespace));
+}
+
+function replyWith(documents: Buffer, batchName: string, id: bigint, namespace: string): Buffer {
   const writer = new RawWriter(documents.length + namespace.length * 3 + 128);
   const reply = writer.open();
   writer.name(BsonType.object, 'cursor');

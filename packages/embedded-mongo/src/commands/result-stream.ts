@@ -51,9 +51,16 @@ export class Pace {
   }
 }
 
+/** Bytes up to which a writer is kept for the next batch. Source: a thousand messages of a usual length. */
+const KEPT_BYTES = 1_048_576;
+/** Writers that are kept. Source: queries that take several turns, and so fill batches side by side, are few. */
+const KEPT = 4;
+/** Grown for one batch and used for the next: memory outside the heap that every reply leaves behind makes V8 collect the whole heap again and again. */
+const spare: RawWriter[] = [];
+
 /** A batch of documents as the bytes of a BSON array. */
 export class Batch {
-  private readonly writer = new RawWriter(4096);
+  private readonly writer = spare.pop() ?? new RawWriter(4096);
   private readonly opened = this.writer.open();
   count = 0;
 
@@ -66,10 +73,15 @@ export class Batch {
     this.writer.append(document, 0, document.readInt32LE(0));
   }
 
-  /** The array's bytes. */
-  close(): Buffer {
+  /** Ends the batch. @param use gets the array's bytes, which the next batch overwrites */
+  close<T>(use: (array: Buffer) => T): T {
     this.writer.close(this.opened);
-    return this.writer.view();
+    const used = use(this.writer.view());
+    if (this.writer.bytes.length <= KEPT_BYTES && spare.length < KEPT) {
+      this.writer.length = 0;
+      spare.push(this.writer);
+    }
+    return used;
   }
 }
 

@@ -1,7 +1,7 @@
 /** One client connection: cuts the byte stream into messages and answers them in order. */
 import type { Socket } from 'node:net';
 import { ErrorCode, MongoError } from '../errors.ts';
-import { errorBody, MAX_MESSAGE_BYTES, type Request, readRequest, replyTo } from './message.ts';
+import { errorBody, MAX_MESSAGE_BYTES, type Request, readRequest, replyHeader } from './message.ts';
 
 /** Answers one request with the body of the reply. Throws MongoError for what the client did wrong. */
 export type RequestHandler = (request: Request) => Promise<Buffer> | Buffer;
@@ -61,7 +61,7 @@ async function answer(socket: Socket, message: Buffer, handle: RequestHandler): 
   if (request instanceof MongoError) {
     const requestId = message.readInt32LE(4);
     const failed: Request = { requestId, body: message, sequences: new Map(), expectsReply: true, legacy: false };
-    socket.write(replyTo(failed, errorBody(request)));
+    writeReply(socket, failed, errorBody(request));
     return;
   }
   let body: Buffer;
@@ -71,7 +71,23 @@ async function answer(socket: Socket, message: Buffer, handle: RequestHandler): 
   } catch (error) {
     body = errorBody(asMongoError(error));
   }
-  if (request.expectsReply && !socket.destroyed) socket.write(replyTo(request, body));
+  if (request.expectsReply && !socket.destroyed) writeReply(socket, request, body);
+}
+
+/** Bytes of a reply up to which it is copied behind its header. Source: two parts cost a write some 5 µs, as much as copying 10 KB. */
+const COPIED_BYTES = 10_000;
+
+/** Writes a reply, in one write of the socket. */
+function writeReply(socket: Socket, request: Request, body: Buffer): void {
+  const header = replyHeader(request, body);
+  if (body.length <= COPIED_BYTES) {
+    socket.write(Buffer.concat([header, body]));
+    return;
+  }
+  socket.cork();
+  socket.write(header);
+  socket.write(body);
+  socket.uncork();
 }
 
 function readRequestOrError(message: Buffer): Request | MongoError {

@@ -79,14 +79,14 @@ function readQuery(message: Buffer, requestId: number): Request {
 
 let nextReplyId = 1;
 
-/** A reply to a request: the header and one document. */
-export function replyTo(request: Request, body: Buffer): Buffer {
+/** What comes before the document of a reply. */
+export function replyHeader(request: Request, body: Buffer): Buffer {
   const header = request.legacy ? legacyHeader() : msgHeader();
   header.writeInt32LE(header.length + body.length, 0);
   nextReplyId = (nextReplyId + 1) & 0x7fffffff;
   header.writeInt32LE(nextReplyId, 4);
   header.writeInt32LE(request.requestId, 8);
-  return Buffer.concat([header, body]);
+  return header;
 }
 
 function msgHeader(): Buffer {
