@@ -37,4 +37,5 @@ export * from './sync-page.ts';
 export * from './unread.ts';
 export * from './view-media.ts';
 export * from './views.ts';
+export * from './void-counts.ts';
 export * from './voids.ts';

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { StoredUser } from './model.ts';
 import type { UserRepository } from './ports/repositories.ts';
 import { cachedUsers, createContactBook } from './profiles.ts';
@@ -37,6 +37,84 @@ test('a profile is asked for once while it is fresh, unknown users too, and agai
   now = 5_001;
   await users.findMany(['alice']);
   expect(asked).toHaveLength(2);
+});
+
+test('a profile that is used is fetched again before its time is over, together with others, and nobody waits for it', async () => {
+  vi.useFakeTimers();
+  try {
+    const { repository, asked } = countingUsers();
+    let now = 0;
+    const users = cachedUsers(repository, { now: () => now });
+    for (const id of ['alice', 'bob', 'carol']) await repository.merge(id, { name: id });
+    await users.findMany(['alice', 'bob', 'carol']);
+    now = 2_600;
+    await repository.merge('alice', { name: 'Alicia' }); // on another node
+    for (const id of ['alice', 'bob', 'alice']) await users.findMany([id]);
+    expect(asked).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked[1]).toEqual(['alice', 'bob']);
+    now = 5_500;
+    expect((await users.findMany(['alice']))[0]?.profile.name).toBe('Alicia');
+    expect(asked).toHaveLength(2);
+    await users.findMany(['carol']);
+    expect(asked[2]).toEqual(['carol']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('what was written while it was fetched ahead is not overwritten by the answer', async () => {
+  vi.useFakeTimers();
+  try {
+    const { repository } = countingUsers();
+    let now = 0;
+    let answer = () => {};
+    const slow: UserRepository = {
+      ...repository,
+      findMany: async (ids) => {
+        const found = await repository.findMany(ids);
+        if (now > 0) await new Promise<void>((resolve) => (answer = resolve));
+        return found;
+      },
+    };
+    const users = cachedUsers(slow, { now: () => now });
+    await repository.merge('alice', { name: 'Alice' });
+    await users.findMany(['alice']);
+    now = 3_000;
+    await users.findMany(['alice']);
+    await vi.advanceTimersByTimeAsync(100);
+    await users.merge('alice', { name: 'Alicia' });
+    answer();
+    await vi.advanceTimersByTimeAsync(0);
+    now = 0;
+    expect((await users.findMany(['alice']))[0]?.profile.name).toBe('Alicia');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a fetch ahead that fails harms nobody', async () => {
+  vi.useFakeTimers();
+  try {
+    const { repository, asked } = countingUsers();
+    let now = 0;
+    const failing: UserRepository = {
+      ...repository,
+      findMany: (ids) => (now === 3_000 ? Promise.reject(new Error('away')) : repository.findMany(ids)),
+    };
+    const users = cachedUsers(failing, { now: () => now });
+    await repository.merge('alice', { name: 'Alice' });
+    await users.findMany(['alice']);
+    now = 3_000;
+    await users.findMany(['alice']);
+    await vi.advanceTimersByTimeAsync(100);
+    expect((await users.findMany(['alice']))[0]?.profile.name).toBe('Alice');
+    now = 5_001;
+    await users.findMany(['alice']);
+    expect(asked).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a change on this node shows at once', async () => {

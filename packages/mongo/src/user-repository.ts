@@ -1,6 +1,6 @@
-import type { UserRepository } from '@confab/chat';
+import { gather, type UserRepository } from '@confab/chat';
 import type { UserProfile } from '@confab/contracts';
-import type { UpdateFilter } from 'mongodb';
+import { MongoBulkWriteError, MongoServerError, type UpdateFilter } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { toUser, type UserDoc } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
@@ -16,15 +16,56 @@ function replaceProfile(profile: UserProfile): UpdateFilter<UserDoc> {
   };
 }
 
-export function createUserRepository({ users }: Collections): UserRepository {
+/** Users of one command. Source: 300 bytes each. */
+const AT_ONCE = 1_000;
+/** Milliseconds that a write waits for the one before it at most. Source: a tenth of what a request may take at p99. */
+const PATIENCE_MS = 10;
+/**
+ * Milliseconds between two commands while several users are written at a time. Source: when a gateway dies, its thousands of users come back over some
+ * seconds, and every process meets each of them for the first time: one command for each was a seventh of the store's load then.
+ */
+const SPACING_MS = 100;
+
+/** An upsert of one user, and its outcome. */
+interface Upsert {
+  id: string;
+  update: UpdateFilter<UserDoc>;
+  upsert: boolean;
+}
+
+/** Writes users that come together by one command. The driver's own, which tries again after a failure of the connection. */
+function createWrites(users: Collections['users']): (write: Upsert) => Promise<void> {
+  const run = async (writes: readonly Upsert[]): Promise<PromiseSettledResult<void>[]> => {
+    const operations = writes.map(({ id, update, upsert }) => ({ updateOne: { filter: { _id: id }, update, upsert } }));
+    const failures = await users.bulkWrite(operations, { ordered: false }).then(() => new Map(), failuresOf);
+    return writes.map((_, index) =>
+      failures.has(index)
+        ? { status: 'rejected', reason: failures.get(index) }
+        : { status: 'fulfilled', value: undefined },
+    );
+  };
+  return gather({ run, size: AT_ONCE, atOnce: 1, patienceMs: PATIENCE_MS, spacingMs: SPACING_MS });
+}
+
+/** Why single writes were refused, by their place. @throws the error itself if it is not about single ones */
+function failuresOf(error: unknown): Map<number, MongoServerError> {
+  if (!(error instanceof MongoBulkWriteError)) throw error;
+  const single = [error.writeErrors].flat();
+  // Without the majority none of them is certain.
+  if (single.length === 0 || error.result.getWriteConcernError()) throw error;
+  return new Map(single.map(({ index, code, errmsg }) => [index, new MongoServerError({ code, message: errmsg })]));
+}
+
+export function createUserRepository({ users }: Pick<Collections, 'users'>): UserRepository {
+  const write = createWrites(users);
   /** Two first contacts race on the same _id: the loser finds the user there and updates it. */
-  const upsert = (id: string, update: object) =>
+  const upsert = (id: string, update: UpdateFilter<UserDoc>) =>
     guarded(async () => {
       try {
-        await users.updateOne({ _id: id }, update, { upsert: true });
+        await write({ id, update, upsert: true });
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
-        await users.updateOne({ _id: id }, update);
+        await write({ id, update, upsert: false });
       }
     });
 

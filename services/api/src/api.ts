@@ -3,6 +3,7 @@ import {
   type ChatContext,
   type ChatStore,
   cachedUsers,
+  countingVoidsOnce,
   createContactBook,
   createPublishedMarks,
   type EventFeed,
@@ -187,7 +188,7 @@ function contextOf({ config, store, bus, logger, media, atStep }: ApiDependencie
   const users = cachedUsers(store.users, clock);
   return {
     ...bus,
-    store: { ...store, users },
+    store: { ...store, users, messages: countingVoidsOnce(store.messages, clock) },
     media,
     settings: {
       messagesPerMinute: config.MESSAGES_PER_MINUTE,
