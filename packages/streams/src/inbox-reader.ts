@@ -5,12 +5,12 @@ import { decodeInboxEntry, type RawEntry } from './entry-codec.ts';
 import { ReadPace } from './read-pace.ts';
 
 /**
- * Entries of one read. Up to two events each they are one batch, so that what they bring for one socket goes in one write. Packed to the full
+ * Entries of one read. Up to eight events each they are one batch, so that what they bring for one socket goes in one write. Packed to the full
  * (16 KB each) they are 8 MB.
  */
 const READ_COUNT = 500;
-/** Events of one batch, about. Source: as many as a gateway pushes in one turn of its event loop, where each is for one user. */
-const BATCH = 1_000;
+/** Events of one batch, about. Source: as many as a gateway gathers before it writes, where each is for one user. */
+const BATCH = 4_000;
 /** Entry 1-1 opens the stream and is nobody's event: position 1 is entry 1-2. */
 const OPENER = 1;
 

@@ -33,3 +33,11 @@ it('makes none for other events, or when nobody is here', () => {
   const entries = [message(1, 'x', ['away']), message(2, 'a', ['a']), message(3, 'x', ['a'], { event: 'user:online' })];
   expect(deliveryReceipts(entries, context)).toEqual([]);
 });
+
+it('puts 500 messages into one receipt at most, in order', () => {
+  const entries = Array.from({ length: 1_200 }, (_, i) => message(i + 1, 'x', ['a']));
+  const receipts = deliveryReceipts(entries, context);
+  expect(receipts.map(({ items }) => items.length)).toEqual([500, 500, 200]);
+  expect(receipts.flatMap(({ items }) => items.map(({ seq }) => seq))).toEqual(entries.map(({ meta }) => meta.seq));
+  expect(new Set(receipts.map(({ id }) => id)).size).toBe(3);
+});

@@ -43,6 +43,7 @@ function setup(users: Record<string, { transport?: string; broken?: boolean }[]>
     setImmediate(count);
     await push({ entries, gap: false });
     done = true;
+    return turn;
   };
   return { writes, pushed, members, warnings, push: counting };
 }
@@ -54,6 +55,14 @@ const entry = (position: number, to: string[], size = 100, event = 'new:message'
 });
 const entries = (count: number, to: (n: number) => string[], size?: number) =>
   Array.from({ length: count }, (_, n) => entry(n + 1, to(n), size));
+
+/** Texts in what was written: each frame here is of the medium length, with its FIN and opcode, and nothing in the texts looks like one. */
+const textsIn = (data: unknown) =>
+  typeof data === 'string'
+    ? 1
+    : Buffer.from(data as Uint8Array)
+        .toString('latin1')
+        .split('\x81\x7e').length - 1;
 
 it('writes what a turn has for a socket at once, and what is the same for many is encoded once', async () => {
   const t = setup({ a: [{}, {}], b: [{}], c: [{}] });
@@ -91,6 +100,48 @@ it('gives it a turn after many deliveries, and after many bytes to many users', 
   expect(await turnsOf(entries(2_500, (n) => [users[n % 500] as string]))).toBe(3);
   expect(await turnsOf(entries(6, () => users))).toBe(3);
   expect(await turnsOf(entries(500, (n) => [users[n] as string], 5 * KB))).toBeGreaterThanOrEqual(3);
+});
+
+it('gathers over turns of the event loop what goes to a socket at once, up to 4,000 deliveries', async () => {
+  const users = Array.from({ length: 10 }, (_, i) => `u${i}`);
+  const t = setup(Object.fromEntries(users.map((user) => [user, [{}]])));
+  const turns = await t.push(entries(5_000, (n) => [users[n % 10] as string]));
+  expect(t.writes).toHaveLength(2 * users.length);
+  // For adding the 5,000, and for writing the 4,000 and the rest: no turn has more than 1,000 of either, and up to one user's more.
+  expect(turns).toBeGreaterThanOrEqual(7);
+  for (const written of Map.groupBy(t.writes, ({ turn }) => turn).values()) {
+    expect(written.reduce((sum, { data }) => sum + textsIn(data), 0)).toBeLessThan(1_000 + 400);
+  }
+  expect(t.pushed).toEqual(Array.from({ length: 5_000 }, (_, n) => n + 1));
+});
+
+it('gathers 4 MB at most', async () => {
+  const users = Array.from({ length: 1_000 }, (_, i) => `u${i}`);
+  const t = setup(Object.fromEntries(users.map((user) => [user, [{}]])));
+  await t.push(entries(1_900, (n) => [users[n % 1_000] as string], 5 * KB));
+  // 4 MB are 818 of them: nobody has their second before these are written.
+  expect(t.writes).toHaveLength(1_900);
+});
+
+it('says that it pushed them once all are written', async () => {
+  const users = Array.from({ length: 500 }, (_, i) => `u${i}`);
+  const t = setup(Object.fromEntries(users.map((user) => [user, [{}]])));
+  const pushing = t.push(entries(3_000, (n) => [users[n % 500] as string]));
+  await expect.poll(() => t.writes.length, { interval: 0 }).toBeGreaterThan(0);
+  expect(t.pushed.length === 0 || t.writes.length === 500).toBe(true);
+  await pushing;
+  expect(t.pushed).toHaveLength(3_000);
+});
+
+it('writes what came before news of members before they count, however many turns it takes', async () => {
+  const users = Array.from({ length: 500 }, (_, i) => `u${i}`);
+  const t = setup(Object.fromEntries(users.map((user) => [user, [{}]])));
+  await t.push([
+    ...entries(3_000, (n) => [users[n % 500] as string]),
+    entry(3_001, ['u0'], 10, 'conversation:updated'),
+  ]);
+  expect(t.members).toEqual(['after 500 writes']);
+  expect(t.writes).toHaveLength(501);
 });
 
 it('writes what came before news of members before they count', async () => {
