@@ -1,4 +1,4 @@
-import { limits, type Message, STREAM_VERSION } from '@confab/contracts';
+import { limits, type MediaItem, type Message, STREAM_VERSION } from '@confab/contracts';
 import { conversationFor, messageFor } from './access.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
@@ -91,9 +91,10 @@ export async function describeMessages(
     messages.map((m) => m.senderId),
   );
   const marks = watermarksOf(conversation.participants, members);
-  return Promise.all(
-    messages.map(async (m) => messageView(m, users.get(m.senderId), marks.statusOf(m), await viewMedia(ctx, m.media))),
-  );
+  const view = (m: StoredMessage, media: MediaItem[]) => messageView(m, users.get(m.senderId), marks.statusOf(m), media);
+  // Most pages have no media, and then there is nothing to wait for.
+  if (messages.every(({ media }) => media.length === 0)) return messages.map((m) => view(m, []));
+  return Promise.all(messages.map(async (m) => view(m, await viewMedia(ctx, m.media))));
 }
 
 interface Fetched {

@@ -72,22 +72,25 @@ export function messageView(
   status: MessageStatus,
   media: MediaItem[],
 ): Message {
-  return {
+  const createdAt = message.createdAt.toISOString();
+  const changed = message.updatedAt.getTime() !== message.createdAt.getTime();
+  const view: Message = {
     _id: message.id,
     conversationId: message.conversationId,
     seq: message.seq,
     changeSeq: message.changeSeq,
     senderId: senderView(message.senderId, sender),
-    ...(message.clientMessageId !== null && { clientMessageId: message.clientMessageId }),
     text: message.text,
     media,
     messageType: message.messageType,
     status,
     replyTo: message.replyTo,
     deletedAt: message.deletedAt?.toISOString() ?? null,
-    createdAt: message.createdAt.toISOString(),
-    updatedAt: message.updatedAt.toISOString(),
+    createdAt,
+    updatedAt: changed ? message.updatedAt.toISOString() : createdAt,
   };
+  if (message.clientMessageId !== null) view.clientMessageId = message.clientMessageId;
+  return view;
 }
 
 export function previewView(
