@@ -5,11 +5,11 @@ import { decodeInboxEntry, type RawEntry } from './entry-codec.ts';
 import { ReadPace } from './read-pace.ts';
 
 /**
- * Entries of one read. Up to eight events each they are one batch, so that what they bring for one socket goes in one write. Packed to the full
- * (16 KB each) they are 8 MB.
+ * Entries of one read. Up to eight deliveries each they are one batch, so that what they bring for one socket goes in one write. Packed to the
+ * full (16 KB each) they are 8 MB.
  */
 const READ_COUNT = 500;
-/** Events of one batch, about. Source: as many as a gateway gathers before it writes, where each is for one user. */
+/** Deliveries (events by recipients) of one batch, about: it is decoded in one turn. Source: as many as a gateway gathers before it writes. */
 const BATCH = 4_000;
 /** Entry 1-1 opens the stream and is nobody's event: position 1 is entry 1-2. */
 const OPENER = 1;
@@ -94,15 +94,18 @@ export class RedisInboxReader implements InboxReader {
   /** Cuts the entries where something is missing, so that each batch says whether a gap is before it, and where a batch is full. */
   *#batches(raw: RawEntry[]): Generator<InboxBatch> {
     let batch: InboxBatch = { entries: [], gap: false };
+    let deliveries = 0;
     for (const [id, fields] of raw) {
       const seq = Number(id.split('-')[1]);
       const { entries, complete } = this.#decode(seq, fields);
       const lost = seq !== this.#last + 1 || !complete;
-      if (lost || batch.entries.length >= BATCH) {
+      if (lost || deliveries >= BATCH) {
         if (batch.entries.length > 0) yield batch;
         batch = { entries: [], gap: lost };
+        deliveries = 0;
       }
       batch.entries.push(...entries);
+      for (const { meta } of entries) deliveries += Math.max(1, meta.to.length);
       this.#last = seq;
     }
     if (batch.entries.length > 0 || batch.gap) yield batch;

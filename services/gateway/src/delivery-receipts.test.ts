@@ -5,7 +5,7 @@ import { deliveryReceipts } from './delivery-receipts.ts';
 
 let ids = 0;
 const here = new Set(['a', 'b']);
-const context = { isConnected: (userId: string) => here.has(userId), now: () => 5, newId: () => `id-${++ids}` };
+const context = { isReached: (userId: string) => here.has(userId), now: () => 5, newId: () => `id-${++ids}` };
 const C = 'c'.repeat(24);
 const message = (seq: number, senderId: string, to: string[], fields = {}): InboxEntry => ({
   position: seq,

@@ -5,14 +5,14 @@ import { type DeliveredReceipt, STREAM_VERSION } from '@confab/contracts';
 const MAX_ITEMS = 500;
 
 export interface DeliveryContext {
-  /** Whether the user has a connected socket here. */
-  isConnected(userId: string): boolean;
+  /** Whether the user has a connected socket here that they were written to. */
+  isReached(userId: string): boolean;
   now(): number;
   newId(): string;
 }
 
 /**
- * The receipts for a batch that was pushed: one per conversation and set of receivers, so that a burst of messages costs one entry (a long
+ * The receipts for events that were pushed together: one per conversation and set of receivers, so that a burst of messages costs one entry (a long
  * one a few).
  * The sender is no receiver of their own message.
  */
@@ -23,7 +23,7 @@ export function deliveryReceipts(entries: readonly InboxEntry[], context: Delive
   for (const { meta } of entries) {
     const { event, conversationId, messageId, senderId, seq } = meta;
     if (event !== 'new:message' || !conversationId || !messageId || !senderId || !seq) continue;
-    const userIds = meta.to.filter((userId) => userId !== senderId && context.isConnected(userId)).sort();
+    const userIds = meta.to.filter((userId) => userId !== senderId && context.isReached(userId)).sort();
     if (userIds.length === 0) continue;
     const key = `${conversationId}\n${userIds.join('\n')}`;
     let receipt = open.get(key);

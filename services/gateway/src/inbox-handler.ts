@@ -1,4 +1,4 @@
-import type { Clock, InboxBatch, InboxEntry, TraceLog } from '@confab/chat';
+import type { Clock, InboxBatch, TraceLog } from '@confab/chat';
 import { serverEvents } from '@confab/contracts';
 import { deliveryReceipts } from './delivery-receipts.ts';
 import type { GatewayCounters } from './gateway-metrics.ts';
@@ -7,7 +7,7 @@ import type { ReceiptOutbox } from './receipt-outbox.ts';
 import { type GatewayServer, userRoom } from './session.ts';
 
 export interface InboxHandler {
-  /** Pushes the batch, then says what was delivered. */
+  /** Pushes the batch, and says what was delivered. */
   handle(batch: InboxBatch): Promise<void>;
   /** Age of the last event when it was pushed, milliseconds. */
   lagMs(): number;
@@ -28,7 +28,9 @@ export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
   let lagMs = 0;
   /** Events that were pushed since they were last counted, by name: one count for many costs as much as for one. */
   const pushed = new Map<string, number>();
-  const onPushed = (entries: readonly InboxEntry[]) => {
+  const isConnected = (userId: string) => io.sockets.adapter.rooms.has(userRoom(userId));
+  /** Receipts are made of what was written together, not of the batch: that would be all receivers of all its events in one turn. */
+  const onPushed: PushOptions['onPushed'] = (entries, reached) => {
     const now = clock.now();
     const { pushLatency } = counters();
     for (const { meta } of entries) {
@@ -36,6 +38,9 @@ export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
       pushLatency.observe(lagMs / 1_000);
       pushed.set(meta.event, (pushed.get(meta.event) ?? 0) + 1);
     }
+    // Who came since has not been given it, and who was cut since may not have it.
+    const isReached = (userId: string) => reached.has(userId) && isConnected(userId);
+    outbox.add(...deliveryReceipts(entries, { isReached, now: () => now, newId }));
   };
   const countPushed = () => {
     for (const [name, count] of pushed) {
@@ -44,13 +49,11 @@ export function createInboxHandler(options: InboxHandlerOptions): InboxHandler {
     pushed.clear();
   };
   const push = createPush({ io, onMembers, onGap, onPushed, log });
-  const isConnected = (userId: string) => io.sockets.adapter.rooms.has(userRoom(userId));
   return {
     async handle(batch) {
       if (batch.gap) counters().gaps.inc();
       await push(batch);
       countPushed();
-      outbox.add(...deliveryReceipts(batch.entries, { isConnected, now: () => clock.now(), newId }));
     },
     lagMs: () => lagMs,
   };

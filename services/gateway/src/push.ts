@@ -21,8 +21,8 @@ export interface PushOptions {
   onMembers(conversationId: string, userIds: readonly string[], change: string): void;
   /** Events were lost before this batch. */
   onGap(): void;
-  /** These were written; may be none. */
-  onPushed(entries: readonly InboxEntry[]): void;
+  /** These were written, to sockets of those users; may be none. */
+  onPushed(entries: readonly InboxEntry[], reached: ReadonlySet<string>): void;
   log: TraceLog;
 }
 
@@ -58,8 +58,9 @@ export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions)
   };
   const flush = async () => {
     const onFailure = (error: unknown) => log.warn({ err: error }, 'a socket was not written to');
-    while (!packets.write(io, turn, onFailure)) await turn.end();
-    onPushed(gathered);
+    const reached = new Set<string>();
+    while (!packets.write(io, turn, reached, onFailure)) await turn.end();
+    onPushed(gathered, reached);
     gathered = [];
     [deliveries, bytes] = [0, 0];
   };

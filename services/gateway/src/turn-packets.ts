@@ -62,10 +62,16 @@ export class TurnPackets {
 
   /**
    * Writes as many as fit into the turn, and forgets them. None must be added while some are left.
+   * @param reached gets the users who were written to
    * @param onFailure somebody's were not written; those of the others are all the same
    * @returns whether all are written
    */
-  write({ sockets: namespace }: GatewayServer, turn: WriteTurn, onFailure: (error: unknown) => void): boolean {
+  write(
+    { sockets: namespace }: GatewayServer,
+    turn: WriteTurn,
+    reached: Set<string>,
+    onFailure: (error: unknown) => void,
+  ): boolean {
     for (const [userId, given] of this.#byUser) {
       if (turn.isWritten) return false;
       this.#byUser.delete(userId);
@@ -73,7 +79,9 @@ export class TurnPackets {
       for (const id of namespace.adapter.rooms.get(userRoom(userId)) ?? []) {
         const connection = namespace.sockets.get(id)?.conn;
         try {
-          if (connection) writeTo(connection, given);
+          if (!connection) continue;
+          writeTo(connection, given);
+          reached.add(userId);
         } catch (error) {
           onFailure(error);
         }
