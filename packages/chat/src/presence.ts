@@ -1,4 +1,4 @@
-import type { PresenceReceipt } from '@confab/contracts';
+import type { PresenceReceipt, UserProfile } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import type { PresenceRegistry } from './ports/bus.ts';
 import type { Ids } from './ports/environment.ts';
@@ -34,6 +34,20 @@ export async function applyPresence(
   if (receipt.profile) await ctx.contacts.meet(userId, receipt.profile);
   const cameOnline = await ctx.registry.claimOnline(userId);
   if (cameOnline || redelivered) await tellContacts(ctx, userId, 'user:online', receipt.traceId);
+}
+
+/**
+ * Makes the users of a batch known together: a few at a time, each few would wait for the store's next command for first contacts. Who cannot be met now fails
+ * where their own receipt is applied.
+ */
+export async function meetTogether(
+  { contacts }: Pick<PresenceContext, 'contacts'>,
+  receipts: readonly PresenceReceipt[],
+): Promise<void> {
+  // The first of each user: what comes after it is applied after it.
+  const profiles = new Map<string, UserProfile>();
+  for (const { userId, profile } of receipts) if (profile && !profiles.has(userId)) profiles.set(userId, profile);
+  await Promise.allSettled([...profiles].map(([userId, profile]) => contacts.meet(userId, profile)));
 }
 
 /** Checks users whose grace is over. A check that fails is made again by the next run. @returns how many went offline */

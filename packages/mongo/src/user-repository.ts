@@ -33,19 +33,25 @@ interface Upsert {
   upsert: boolean;
 }
 
-/** Writes users that come together by one command. The driver's own, which tries again after a failure of the connection. */
+/** Writes users that come together by one command. */
 function createWrites(users: Collections['users']): (write: Upsert) => Promise<void> {
   const run = async (writes: readonly Upsert[]): Promise<PromiseSettledResult<void>[]> => {
-    const operations = writes.map(({ id, update, upsert }) => ({ updateOne: { filter: { _id: id }, update, upsert } }));
+    const sorted = inOneOrder(writes);
+    const operations = sorted.map(({ id, update, upsert }) => ({ updateOne: { filter: { _id: id }, update, upsert } }));
     const failures = await users.bulkWrite(operations, { ordered: false }).then(() => new Map(), failuresOf);
-    return writes.map((_, index) =>
-      failures.has(index)
-        ? { status: 'rejected', reason: failures.get(index) }
+    const reasons = new Map([...failures].map(([index, reason]) => [sorted[index], reason]));
+    return writes.map((write) =>
+      reasons.has(write)
+        ? { status: 'rejected', reason: reasons.get(write) }
         : { status: 'fulfilled', value: undefined },
     );
   };
   return gather({ run, size: AT_ONCE, atOnce: 1, patienceMs: PATIENCE_MS, spacingMs: SPACING_MS });
 }
+
+/** The order of users in every command: some servers lock a command's documents until it ends, and two processes must not wait for each other. */
+const inOneOrder = <T extends { id: string }>(users: readonly T[]): T[] =>
+  users.toSorted((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
 
 /** Why single writes were refused, by their place. @throws the error itself if it is not about single ones */
 function failuresOf(error: unknown): Map<number, MongoServerError> {
@@ -57,9 +63,12 @@ function failuresOf(error: unknown): Map<number, MongoServerError> {
 }
 
 export function createUserRepository({ users }: Pick<Collections, 'users'>): UserRepository {
-  const write = createWrites(users);
+  const gathered = createWrites(users);
+  const alone = async ({ id, update, upsert }: Upsert): Promise<void> => {
+    await users.updateOne({ _id: id }, update, { upsert });
+  };
   /** Two first contacts race on the same _id: the loser finds the user there and updates it. */
-  const upsert = (id: string, update: UpdateFilter<UserDoc>) =>
+  const upsert = (write: (write: Upsert) => Promise<void>, id: string, update: UpdateFilter<UserDoc>) =>
     guarded(async () => {
       try {
         await write({ id, update, upsert: true });
@@ -74,7 +83,7 @@ export function createUserRepository({ users }: Pick<Collections, 'users'>): Use
       guarded(async () => (ids.length === 0 ? [] : (await users.find({ _id: { $in: ids } }).toArray()).map(toUser))),
     put: (profiles) =>
       guarded(async () => {
-        const operations = profiles.map(({ id, profile }) => ({
+        const operations = inOneOrder(profiles).map(({ id, profile }) => ({
           updateOne: { filter: { _id: id }, update: replaceProfile(profile), upsert: true },
         }));
         try {
@@ -88,9 +97,10 @@ export function createUserRepository({ users }: Pick<Collections, 'users'>): Use
       const set = Object.fromEntries(
         PROFILE_FIELDS.filter((f) => profile[f] !== undefined).map((f) => [f, profile[f]]),
       );
-      await upsert(id, Object.keys(set).length > 0 ? { $set: set } : { $setOnInsert: { _id: id } });
+      await upsert(gathered, id, Object.keys(set).length > 0 ? { $set: set } : { $setOnInsert: { _id: id } });
     },
-    setLastSeen: (id, at) => upsert(id, { $max: { lastSeen: at } }),
+    // Users who went offline are noted one after the other: each would wait for the next command.
+    setLastSeen: (id, at) => upsert(alone, id, { $max: { lastSeen: at } }),
     exists: (id) => guarded(async () => (await users.findOne({ _id: id }, { projection: { _id: 1 } })) !== null),
   };
 }

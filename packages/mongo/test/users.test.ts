@@ -1,8 +1,8 @@
-import { startTcpProxy, type TcpProxy, testMongo } from '@confab/testkit';
+import { eventually, startTcpProxy, type TcpProxy, testMongo } from '@confab/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectMongo, type MongoStore } from '../src/index.ts';
 
-/* Users who are met at the same time are written by one command. */
+/* Users who are met at the same time are written by one command, whichever process meets them. */
 
 let proxy: TcpProxy;
 let store: MongoStore;
@@ -43,12 +43,47 @@ test('the same user may be met by several at once, and only what is present chan
 });
 
 test('one that the store refuses fails alone', async () => {
-  const tooLong = 'x'.repeat(17_000_000);
+  const half = 'x'.repeat(9_000_000);
+  await store.users.merge('bob', { lastName: half });
   const outcomes = await Promise.allSettled([
+    store.users.merge('carol', { name: 'Carol' }),
+    store.users.merge('bob', { name: half }),
     store.users.merge('alice', { name: 'Alice' }),
-    store.users.merge('bob', { name: tooLong }),
   ]);
-  expect(outcomes[1]?.status).toBe('rejected');
-  await store.users.merge('carol', { name: 'Carol' });
-  expect((await store.users.findMany(['alice', 'bob', 'carol'])).map(({ id }) => id)).toContain('carol');
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  const named = await store.users.findMany(['alice', 'carol']);
+  expect(named.map(({ profile }) => profile.name).sort()).toEqual(['Alice', 'Carol']);
+});
+
+test('who went offline is noted at once while others are met', async () => {
+  let met = 0;
+  let over = false;
+  const meeting = Array.from({ length: 4 }, async () => {
+    while (!over) await store.users.merge(`user${met++}`, { name: 'Somebody' });
+  });
+  await eventually(() => met > 8);
+  const startedAt = performance.now();
+  for (let i = 0; i < 30; i++) await store.users.setLastSeen(`gone${i}`, 5);
+  const tookMs = performance.now() - startedAt;
+  over = true;
+  await Promise.all(meeting);
+  expect(tookMs).toBeLessThan(1_500);
+});
+
+test('processes that meet the same users at the same time do not wait for each other', async () => {
+  const mongo = await testMongo();
+  const other = await connectMongo({ url: mongo.url, database: store.db.databaseName });
+  try {
+    const many = Array.from({ length: 500 }, (_, i) => `user${i}`);
+    for (const round of ['first', 'second', 'third']) {
+      const met = await Promise.allSettled([
+        ...many.map((id) => store.users.merge(id, { name: `${round} ${id}` })),
+        ...many.toReversed().map((id) => other.users.merge(id, { name: `${round} ${id}` })),
+      ]);
+      expect(met.filter(({ status }) => status === 'rejected').length).toBe(0);
+    }
+    expect(await store.users.findMany(many)).toHaveLength(500);
+  } finally {
+    await other.close();
+  }
 });

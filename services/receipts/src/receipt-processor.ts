@@ -5,6 +5,7 @@ import {
   type ChatContext,
   type ContactBook,
   type Ids,
+  meetTogether,
   type PresenceRegistry,
   type ReceiptConsumer,
   type ReceivedReceipt,
@@ -73,6 +74,7 @@ export function createReceiptProcessor(
         events.filter((event): event is Extract<ReceiptEvent, { type: T }> => event.type === type);
       await applyDelivered(ctx, of('delivered'), redelivered, progress);
       await applyReads(ctx, of('read'), redelivered, progress);
+      await meetTogether(ctx, of('presence'));
       await inLanes(
         of('presence'),
         ({ userId }) => userId,
