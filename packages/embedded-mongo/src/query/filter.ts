@@ -5,6 +5,7 @@ import { BsonType, type FieldPath, fieldPath } from '../bson/raw-document.ts';
 import { bsonTypeOf, isDocument, isTruthy, numberOf } from '../bson/typed-values.ts';
 import { ErrorCode, fail } from '../errors.ts';
 import type { RawMatcher } from '../store/index-definition.ts';
+import { testInOneWalk, type ValueTest } from './one-walk.ts';
 import { anyElement, anyValue } from './path-values.ts';
 import {
   type Comparison,
@@ -30,6 +31,8 @@ export interface Leaf {
   readonly operand: unknown;
   readonly negated: boolean;
   readonly test: RawMatcher;
+  /** What is asked of a value: for a test of several fields in one walk. */
+  readonly value: ValueTest;
 }
 
 export interface Branches {
@@ -128,7 +131,7 @@ function leaf(
   wholeOnly = false,
 ): Leaf {
   const matcher: RawMatcher = (bytes, start) => anyValue(bytes, start, path, test, wholeOnly);
-  return { kind: 'leaf', path, operator, operand, negated: false, test: matcher };
+  return { kind: 'leaf', path, operator, operand, negated: false, test: matcher, value: { test, wholeOnly } };
 }
 
 function negate(nodes: readonly FilterNode[]): FilterNode {
@@ -317,7 +320,7 @@ function elementOperator(
 /** The test of a parsed filter on raw documents. */
 export function compileNode(node: FilterNode): RawMatcher {
   if (node.kind === 'leaf' || node.kind === 'opaque') return node.test;
-  const tests = node.branches.map(compileNode);
+  const tests = node.kind === 'and' ? testsOfAll(node.branches) : node.branches.map(compileNode);
   if (node.kind === 'and') {
     const [first, second] = tests;
     if (tests.length === 0) return () => true;
@@ -327,6 +330,15 @@ export function compileNode(node: FilterNode): RawMatcher {
   }
   const any: RawMatcher = (bytes, start) => tests.some((test) => test(bytes, start));
   return node.kind === 'or' ? any : (bytes, start) => !any(bytes, start);
+}
+
+const isOnField = (node: FilterNode): node is Leaf => node.kind === 'leaf' && node.path.parts.length === 1;
+
+/** Conditions that must all hold: those on several fields of the document itself are tested together. */
+function testsOfAll(nodes: readonly FilterNode[]): RawMatcher[] {
+  const onFields = nodes.filter(isOnField);
+  if (onFields.length < 2) return nodes.map(compileNode);
+  return [testInOneWalk(onFields), ...nodes.filter((node) => !isOnField(node)).map(compileNode)];
 }
 
 /** Parses and compiles in one step. */

@@ -26,7 +26,7 @@ export interface FieldBounds {
 }
 
 /** No key goes on with FF FF after a whole value: type tags end at EF, and an inverted end of text is FF FE. */
-const PAST = Buffer.from([0xff, 0xff]);
+export const PAST = Buffer.from([0xff, 0xff]);
 
 /** The bound as bytes that keys can be compared with. */
 export function bytesOfBound(bound: Bound): Buffer {

@@ -76,8 +76,9 @@ function scanPlan(conjuncts: readonly FilterNode[], reverse: boolean, sorted: bo
 }
 
 /** The conditions that must all hold. */
-function flatten(node: FilterNode): FilterNode[] {
-  return node.kind === 'and' ? node.branches.flatMap(flatten) : [node];
+function flatten(node: FilterNode): readonly FilterNode[] {
+  if (node.kind !== 'and') return [node];
+  return node.branches.some(({ kind }) => kind === 'and') ? node.branches.flatMap(flatten) : node.branches;
 }
 
 function residualOf(conjuncts: readonly FilterNode[], decided: ReadonlySet<FilterNode>): RawMatcher | undefined {

@@ -16,12 +16,17 @@ const MANY = 16;
 
 type Readable = Pick<KeyValueStore, 'scanKeys' | 'scanEntries'>;
 
+interface Entry {
+  key: Buffer;
+  record: number;
+}
+
 export class RangeListScan implements RecordScan {
   keysExamined = 0;
   private readonly store: Readable;
   private readonly ranges: readonly ScanRange[];
   private readonly recordInValue: boolean;
-  private chunk: { key: Buffer; record: number }[] = [];
+  private chunk: Entry[] = [];
   private position = 0;
   private chunkSize = FIRST_CHUNK;
   /** The range that is read next, and the key in it that was given last. */
@@ -76,9 +81,14 @@ export class RangeListScan implements RecordScan {
     const first = this.current;
     const limit = this.chunkSize;
     let passed = 0;
-    for (const entry of this.entries(from, end)) {
-      while (entry.key.compare(this.ranges[this.current]!.upper) >= 0) this.current++;
-      if (entry.key.compare(this.ranges[this.current]!.lower) >= 0) {
+    const entries = this.recordInValue
+      ? this.store.scanEntries(from, end, false, Number.POSITIVE_INFINITY)
+      : this.store.scanKeys(from, end, false, Number.POSITIVE_INFINITY);
+    for (const found of entries) {
+      const entry = this.recordInValue ? ofUnique(found as KeyAndValue) : ofKey(found as Buffer);
+      // a cursor of its own gives nothing but its range
+      if (this.patience > 0) while (entry.key.compare(this.ranges[this.current]!.upper) >= 0) this.current++;
+      if (this.patience === 0 || entry.key.compare(this.ranges[this.current]!.lower) >= 0) {
         passed = 0;
         this.chunk.push(entry);
         if (this.chunk.length === limit) return true;
@@ -89,18 +99,14 @@ export class RangeListScan implements RecordScan {
     }
     return false;
   }
-
-  private *entries(from: Buffer, end: Buffer): Iterable<{ key: Buffer; record: number }> {
-    if (this.recordInValue) {
-      for (const { key, value } of this.store.scanEntries(from, end, false, Number.POSITIVE_INFINITY)) {
-        yield { key, record: value.readUIntBE(0, 6) };
-      }
-    } else {
-      for (const key of this.store.scanKeys(from, end, false, Number.POSITIVE_INFINITY)) {
-        yield { key, record: key.readUIntBE(key.length - 6, 6) };
-      }
-    }
-  }
 }
+
+interface KeyAndValue {
+  key: Buffer;
+  value: Buffer;
+}
+
+const ofUnique = ({ key, value }: KeyAndValue): Entry => ({ key, record: value.readUIntBE(0, 6) });
+const ofKey = (key: Buffer): Entry => ({ key, record: key.readUIntBE(key.length - 6, 6) });
 
 const ZERO = Buffer.from([0]);

@@ -2,7 +2,7 @@
 import type { IndexDefinition } from '../store/index-definition.ts';
 import type { IndexField } from '../store/index-keys.ts';
 import { afterTree, treePrefix } from '../store/key-value-store.ts';
-import { type Bound, bytesOfBound, descendingInterval, type FieldBounds, type Interval } from './index-bounds.ts';
+import { type Bound, bytesOfBound, descendingInterval, type FieldBounds, type Interval, PAST } from './index-bounds.ts';
 
 /** A half-open range of keys with the tree's prefix. */
 export interface ScanRange {
@@ -88,7 +88,7 @@ function ordered(field: IndexField, bounds: FieldBounds | undefined): readonly I
 }
 
 function rangesIn(prefix: Buffer, intervals: readonly Interval[]): ScanRange[] {
-  const at = (bound: Bound) => Buffer.concat([prefix, bytesOfBound(bound)]);
+  const at = ({ key, past }: Bound) => Buffer.concat(past ? [prefix, key, PAST] : [prefix, key]);
   const rest = { prefixLength: prefix.length, whole: false };
   return intervals.map(({ lower, upper }) => ({ lower: at(lower), upper: at(upper), ...rest }));
 }
