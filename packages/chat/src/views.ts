@@ -7,6 +7,7 @@ import type {
   Participant,
   Sender,
 } from '@confab/contracts';
+import { isoTime } from './iso-time.ts';
 import type { StoredConversation, StoredMembership, StoredMessage, StoredPreview, StoredUser } from './model.ts';
 
 /** What the watermarks of a conversation say, ready to ask per message. */
@@ -72,8 +73,6 @@ export function messageView(
   status: MessageStatus,
   media: MediaItem[],
 ): Message {
-  const createdAt = message.createdAt.toISOString();
-  const changed = message.updatedAt.getTime() !== message.createdAt.getTime();
   const view: Message = {
     _id: message.id,
     conversationId: message.conversationId,
@@ -85,9 +84,9 @@ export function messageView(
     messageType: message.messageType,
     status,
     replyTo: message.replyTo,
-    deletedAt: message.deletedAt?.toISOString() ?? null,
-    createdAt,
-    updatedAt: changed ? message.updatedAt.toISOString() : createdAt,
+    deletedAt: message.deletedAt ? isoTime(message.deletedAt) : null,
+    createdAt: isoTime(message.createdAt),
+    updatedAt: isoTime(message.updatedAt),
   };
   if (message.clientMessageId !== null) view.clientMessageId = message.clientMessageId;
   return view;
@@ -105,8 +104,8 @@ export function previewView(
     messageType: preview.messageType,
     senderId: senderView(preview.senderId, sender),
     status,
-    deletedAt: preview.deletedAt?.toISOString() ?? null,
-    createdAt: preview.createdAt.toISOString(),
+    deletedAt: preview.deletedAt ? isoTime(preview.deletedAt) : null,
+    createdAt: isoTime(preview.createdAt),
   };
 }
 
@@ -131,9 +130,9 @@ export function conversationView(parts: ConversationParts): Conversation {
     unreadCount: parts.unreadCount,
     readSeq: parts.readSeq,
     lastMessage: preview && previewView(preview, users.get(preview.senderId), marks.statusOf(preview)),
-    lastMessageAt: c.lastMessageAt.toISOString(),
-    createdAt: c.createdAt.toISOString(),
-    updatedAt: c.updatedAt.toISOString(),
+    lastMessageAt: isoTime(c.lastMessageAt),
+    createdAt: isoTime(c.createdAt),
+    updatedAt: isoTime(c.updatedAt),
   };
 }
 

@@ -16,7 +16,8 @@ interface Counted {
 
 /**
  * Messages whose voids are counted once for all pages of a conversation that are read within FRESH_MS. Voids are rare, and a page needs nothing of
- * them but their number. One that is filled here is counted at once.
+ * them but their number. One that `fillVoid` of these messages made is counted at once; one of another process, or of a seq that was given up, within
+ * FRESH_MS.
  */
 export function countingVoidsOnce(inner: MessageRepository, clock: Clock): MessageRepository {
   const counts = new Map<string, Counted>();
