@@ -91,7 +91,8 @@ export async function describeMessages(
     messages.map((m) => m.senderId),
   );
   const marks = watermarksOf(conversation.participants, members);
-  const view = (m: StoredMessage, media: MediaItem[]) => messageView(m, users.get(m.senderId), marks.statusOf(m), media);
+  const view = (m: StoredMessage, media: MediaItem[]) =>
+    messageView(m, users.get(m.senderId), marks.statusOf(m), media);
   // Most pages have no media, and then there is nothing to wait for.
   if (messages.every(({ media }) => media.length === 0)) return messages.map((m) => view(m, []));
   return Promise.all(messages.map(async (m) => view(m, await viewMedia(ctx, m.media))));
