@@ -33,7 +33,9 @@ export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions)
   let gathered: InboxEntry[] = [];
   let [deliveries, bytes] = [0, 0];
   const isFull = () =>
-    deliveries >= GATHERED.deliveries || bytes >= GATHERED.bytes || packets.longest >= TURN.bytesOfOne;
+    deliveries >= GATHERED.deliveries ||
+    bytes >= GATHERED.bytes ||
+    turn.bytesOfOne + packets.longest >= TURN.bytesOfOne;
 
   const add = (entry: InboxEntry) => {
     const { meta, payload, position } = entry;
@@ -59,7 +61,9 @@ export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions)
   const flush = async () => {
     const onFailure = (error: unknown) => log.warn({ err: error }, 'a socket was not written to');
     const reached = new Set<string>();
+    const { longest } = packets;
     while (!packets.write(io, turn, reached, onFailure)) await turn.end();
+    turn.bytesOfOne += longest;
     onPushed(gathered, reached);
     gathered = [];
     [deliveries, bytes] = [0, 0];
@@ -88,6 +92,8 @@ export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions)
 /** A turn of the event loop, over batches: the next one comes in the same where a read brought several. */
 class Turn implements WriteTurn {
   added = 0;
+  /** What one user has been given in it at most, over all that was written: several batches may be written in one turn. */
+  bytesOfOne = 0;
   #written = 0;
   #bytes = 0;
 
@@ -101,7 +107,7 @@ class Turn implements WriteTurn {
   }
 
   async end(): Promise<void> {
-    [this.added, this.#written, this.#bytes] = [0, 0, 0];
+    [this.added, this.bytesOfOne, this.#written, this.#bytes] = [0, 0, 0, 0];
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
