@@ -91,7 +91,7 @@ it('gives the event loop a turn before one user has been given more than 256 KB 
 it('counts what one user has been given over the batches of a turn', async () => {
   const t = setup({ a: [{}] });
   for (let from = 0; from < 100; from += 10) await t.push(entries(10, () => ['a'], 10 * KB));
-  const inTurn = Map.groupBy(t.writes, ({ turn }) => turn).values();
+  const inTurn = [...Map.groupBy(t.writes, ({ turn }) => turn).values()];
   const most = Math.max(...inTurn.map((writes) => writes.reduce((sum, { bytes }) => sum + bytes, 0)));
   expect(most).toBeLessThan(267 * KB);
   expect(t.pushed).toHaveLength(100);
