@@ -58,6 +58,13 @@ describe('order and gaps', () => {
     state.applyHistory([message(1, 'ben')], 2, 2);
     expect([seqs(state), state.complete]).toEqual([[1, 2, 3, 4, 5], true]);
   });
+
+  it('knows that it has all when a full page ends with the first message', () => {
+    const state = new ConversationState('ana', conversation(4));
+    state.applySync(synced('4.0.0', { messages: [message(3, 'ben'), message(4, 'ben')] }));
+    state.applyHistory([message(1, 'ben'), message(2, 'ben')], 3, 2);
+    expect([state.complete, state.timeline.low]).toEqual([true, 1]);
+  });
 });
 
 describe('status', () => {

@@ -116,7 +116,8 @@ export class ConversationState {
   applyHistory(page: readonly Message[], before: number, limit: number): void {
     this.timeline.addAll(page);
     const lowest = page.reduce((low, message) => Math.min(low, message.seq), before);
-    this.complete = page.length < limit;
+    // The first message is the first, however full its page is: asking for what is before it would only show that a moment later.
+    this.complete = page.length < limit || lowest <= 1;
     this.timeline.lowerTo(this.complete ? 1 : lowest);
   }
 
