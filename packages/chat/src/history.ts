@@ -33,28 +33,34 @@ const SHALLOW = 1_000;
  * @throws ChatError NOT_FOUND
  */
 export async function listMessages(ctx: ChatContext, request: HistoryRequest): Promise<HistoryPage> {
-  const { userId, conversationId, page = 1, limit = limits.pageDefault } = request;
+  const { userId, conversationId, page = 1, limit = limits.pageDefault, after } = request;
   const read = (aboveSeq: number) => ctx.store.messages.history(historyQuery(request, aboveSeq));
   const access = conversationFor(ctx, userId, conversationId);
-  const readEarly = () => read(request.after ?? 0);
+  // Who comes back asks for what they missed, and mostly that is nothing: the conversation alone says so. When a gateway dies, all of its users do that.
+  const isOpen = after === undefined && (page - 1) * limit <= SHALLOW;
+  const readEarly = async () => (isOpen || (await access).seq > (after ?? 0) ? read(after ?? 0) : []);
+  const countAll = async () =>
+    isOpen || (await access).seq > 0 ? ctx.store.messages.countVoids(conversationId, 0) : 0;
   // All at once, the page as if the user had always been a member: what they may not see is thrown away, nothing waits for it.
   const [conversation, members, early, allVoids] = await Promise.all([
     access,
     ctx.store.memberships.ofConversations([conversationId]),
-    (page - 1) * limit <= SHALLOW ? readEarly() : access.then(readEarly),
-    ctx.store.messages.countVoids(conversationId, 0),
+    readEarly(),
+    countAll(),
   ]);
   const row = members.find((member) => member.userId === userId);
   const own = isSettled(conversation, row) ? row : await ctx.store.memberships.find(conversationId, userId);
   const joinedSeq = own?.joinedSeq ?? 0;
   const [rows, voids, hidden] = await Promise.all([
     // From the newest down, what is older than their joining is at the end of the page; from the oldest up it takes the place of the rest.
-    (request.after ?? joinedSeq) < joinedSeq ? read(joinedSeq) : early.filter(({ seq }) => seq > joinedSeq),
+    (after ?? joinedSeq) < joinedSeq && conversation.seq > joinedSeq
+      ? read(joinedSeq)
+      : early.filter(({ seq }) => seq > joinedSeq),
     joinedSeq === 0 ? allVoids : ctx.store.messages.countVoids(conversationId, joinedSeq),
     // they deleted nothing above it for themselves: nothing to count
     (own?.hiddenSeq ?? 0) <= joinedSeq ? 0 : ctx.store.messages.countHidden(conversationId, userId, joinedSeq),
   ]);
-  const ascending = request.after === undefined ? rows.reverse() : rows;
+  const ascending = after === undefined ? rows.reverse() : rows;
   await reportDelivered(ctx, { userId, conversation, own, messages: ascending, traceId: request.traceId });
   return {
     messages: await describeMessages(ctx, conversation, members, ascending),

@@ -145,3 +145,39 @@ test('the list and the unread count of whoever joins meanwhile leave out what is
   await chat.store.memberships.leave(id, 'bob', 'left');
   expect(await unreadCount(changingBetween(rejoin), 'bob')).toBe(0);
 });
+
+test('who missed nothing costs two reads, and is told so even where they joined late', async () => {
+  const id = await groupWithLateMember();
+  const { messages } = chat.store;
+  const asked: string[] = [];
+  const noted: ChatContext = {
+    ...chat.ctx,
+    store: {
+      ...chat.store,
+      messages: {
+        ...messages,
+        history: (query) => {
+          asked.push('history');
+          return messages.history(query);
+        },
+        countVoids: (conversationId, aboveSeq) => {
+          asked.push('voids');
+          return messages.countVoids(conversationId, aboveSeq);
+        },
+      },
+    },
+  };
+  const { id: empty } = await chat.store.conversations.createGroup({
+    ...{ participants: ['alice', 'bob'], name: null, ownerId: 'alice', now: new Date() },
+  });
+  const after = async (conversationId: string, userId: string, seq: number) => {
+    asked.length = 0;
+    const found = await listMessages(noted, { userId, conversationId, after: seq, traceId: 't' });
+    return { seqs: found.messages.map((message) => message.seq), total: found.pagination.total, asked: [...asked] };
+  };
+  expect(await after(empty, 'alice', 0)).toEqual({ seqs: [], total: 0, asked: [] });
+  expect(await after(id, 'alice', 12)).toEqual({ seqs: [], total: 10, asked: ['voids'] });
+  expect(await after(id, 'alice', 11)).toEqual({ seqs: [12], total: 10, asked: ['history', 'voids'] });
+  expect(await after(id, 'carol', 12)).toMatchObject({ seqs: [], total: 6 });
+  expect(await after(id, 'carol', 2)).toMatchObject({ seqs: [6, 7, 8, 10, 11, 12], total: 6 });
+});
