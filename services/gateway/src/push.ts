@@ -1,7 +1,7 @@
 import type { InboxBatch, InboxEntry, TraceLog } from '@confab/chat';
+import { GatheredPackets, type WriteTurn } from './gathered-packets.ts';
 import { encodeEvent } from './raw-json-parser.ts';
 import type { GatewayServer } from './session.ts';
-import { TurnPackets, type WriteTurn } from './turn-packets.ts';
 
 /**
  * What is added, and what is written, before the event loop gets a turn. `deliveries`, events by recipients. Source: about 20 ms of other work's
@@ -28,7 +28,7 @@ export interface PushOptions {
 
 /** Pushes batches of the inbox to the sockets of their recipients, in order. An event is encoded once for all of them. */
 export function createPush({ io, onMembers, onGap, onPushed, log }: PushOptions): (batch: InboxBatch) => Promise<void> {
-  const packets = new TurnPackets();
+  const packets = new GatheredPackets();
   const turn = new Turn();
   let gathered: InboxEntry[] = [];
   let [deliveries, bytes] = [0, 0];

@@ -29,7 +29,7 @@ export interface WriteTurn {
  * The packets that are written together, by user. All of a user go to each of their sockets as one: with a way through Engine.IO and a
  * stream write for each of them a pushed message cost two fifths more (28 CPU µs; 17 to 22).
  */
-export class TurnPackets {
+export class GatheredPackets {
   readonly #byUser = new Map<string, Given>();
   /** The newest that nothing was before. */
   #first: Given | null = null;
