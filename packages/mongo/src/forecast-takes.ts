@@ -1,6 +1,7 @@
 import type { SeqTaken, StoredPreview } from '@confab/chat';
 import { type Collections, ONE_REPLY } from './collections.ts';
 import { oid } from './documents.ts';
+import { inLockOrder } from './lock-order.ts';
 import type { SeqForecasts } from './seq-forecasts.ts';
 import { fillVoid } from './void-records.ts';
 import { runWrite } from './write-command.ts';
@@ -49,8 +50,7 @@ export async function takeForecast<R extends SeqRequest>(
   forecasts: SeqForecasts,
   unordered: readonly Take<R>[],
 ): Promise<Set<Take<R>>> {
-  // In one order everywhere: some servers lock a command's documents until it ends, and two processes must not wait for each other.
-  const takes = unordered.toSorted((a, b) => (a.conversationId < b.conversationId ? -1 : 1));
+  const takes = inLockOrder(unordered, ({ conversationId }) => conversationId);
   const { db, conversations } = collections;
   const updates = takes.map((take) => ({
     q: { _id: oid(take.conversationId), participants: take.participants, seq: take.from },

@@ -3,6 +3,7 @@ import type { AnyBulkWriteOperation, Document, Filter, ObjectId, UpdateFilter } 
 import type { Collections } from './collections.ts';
 import { type MembershipDoc, oid, toMarks, toMembership } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
+import { inLockOrder } from './lock-order.ts';
 import { findRow, findRows } from './plain-reads.ts';
 import { runWrite } from './write-command.ts';
 
@@ -183,17 +184,12 @@ function joinUpdate(joinedSeq: number, token: string | undefined): UpdateFilter<
 /** Rows of one command. Source: 250 bytes each. */
 const MOVES_AT_ONCE = 1_000;
 
-/**
- * In one order, whoever raises: a server with row locks keeps those of a command until its end, and two workers that raise the same rows in
- * different orders would wait for each other.
- */
-function inLockOrder(moves: readonly WatermarkMove[]): WatermarkMove[] {
-  const before = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-  return moves.toSorted((a, b) => before(a.conversationId, b.conversationId) || before(a.userId, b.userId));
-}
-
 async function raiseAll({ db, memberships }: Collections, unordered: readonly WatermarkMove[]): Promise<void> {
-  const moves = inLockOrder(unordered);
+  const moves = inLockOrder(
+    unordered,
+    (move) => move.conversationId,
+    (move) => move.userId,
+  );
   for (let from = 0; from < moves.length; from += MOVES_AT_ONCE) {
     const update = async (updates: readonly Document[]) => {
       const { failures } = await runWrite(db, { update: memberships.collectionName, updates }, 'majority');

@@ -4,6 +4,7 @@ import { MongoBulkWriteError, MongoServerError, type UpdateFilter } from 'mongod
 import type { Collections } from './collections.ts';
 import { toUser, type UserDoc } from './documents.ts';
 import { guarded, isDuplicateKey } from './failures.ts';
+import { inLockOrder } from './lock-order.ts';
 
 const PROFILE_FIELDS = ['firstName', 'lastName', 'name', 'profileImage'] as const satisfies (keyof UserProfile)[];
 
@@ -26,7 +27,7 @@ const PATIENCE_MS = 10;
  */
 const SPACING_MS = 100;
 
-/** An upsert of one user, and its outcome. */
+/** A write of one user. */
 interface Upsert {
   id: string;
   update: UpdateFilter<UserDoc>;
@@ -36,7 +37,7 @@ interface Upsert {
 /** Writes users that come together by one command. */
 function createWrites(users: Collections['users']): (write: Upsert) => Promise<void> {
   const run = async (writes: readonly Upsert[]): Promise<PromiseSettledResult<void>[]> => {
-    const sorted = inOneOrder(writes);
+    const sorted = inLockOrder(writes, ({ id }) => id);
     const operations = sorted.map(({ id, update, upsert }) => ({ updateOne: { filter: { _id: id }, update, upsert } }));
     const failures = await users.bulkWrite(operations, { ordered: false }).then(() => new Map(), failuresOf);
     const reasons = new Map([...failures].map(([index, reason]) => [sorted[index], reason]));
@@ -48,10 +49,6 @@ function createWrites(users: Collections['users']): (write: Upsert) => Promise<v
   };
   return gather({ run, size: AT_ONCE, atOnce: 1, patienceMs: PATIENCE_MS, spacingMs: SPACING_MS });
 }
-
-/** The order of users in every command: some servers lock a command's documents until it ends, and two processes must not wait for each other. */
-const inOneOrder = <T extends { id: string }>(users: readonly T[]): T[] =>
-  users.toSorted((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
 
 /** Why single writes were refused, by their place. @throws the error itself if it is not about single ones */
 function failuresOf(error: unknown): Map<number, MongoServerError> {
@@ -83,7 +80,7 @@ export function createUserRepository({ users }: Pick<Collections, 'users'>): Use
       guarded(async () => (ids.length === 0 ? [] : (await users.find({ _id: { $in: ids } }).toArray()).map(toUser))),
     put: (profiles) =>
       guarded(async () => {
-        const operations = inOneOrder(profiles).map(({ id, profile }) => ({
+        const operations = inLockOrder(profiles, ({ id }) => id).map(({ id, profile }) => ({
           updateOne: { filter: { _id: id }, update: replaceProfile(profile), upsert: true },
         }));
         try {
