@@ -13,7 +13,7 @@ function readsOf(everyMs: number): { pause: number; events: number }[] {
       continue;
     }
     const events = come - seen;
-    const pause = pace.after(events);
+    const pause = pace.after(events, events);
     reads.push({ pause, events });
     seen = come;
     now += pause;
@@ -29,11 +29,11 @@ it('does not take a few events in a row for load', () => {
   let now = 10_000;
   const pace = new ReadPace(() => now);
   for (let i = 0; i < 5; i++) {
-    expect(pace.after(2)).toBe(0);
+    expect(pace.after(2, 2)).toBe(0);
     now += 1;
   }
   now += 60_000;
-  expect(pace.after(100)).toBe(0);
+  expect(pace.after(100, 100)).toBe(0);
 });
 
 it('pauses under load until several events are there, never longer than 30 ms', () => {
@@ -49,9 +49,21 @@ it('reads at once again when the load is over', () => {
   let now = 0;
   const pace = new ReadPace(() => now);
   for (let i = 0; i < 100; i++) {
-    pace.after(10);
+    pace.after(10, 10);
     now += 10;
   }
   now += 300;
-  expect(pace.after(1)).toBe(0);
+  expect(pace.after(1, 1)).toBe(0);
+});
+
+it('reads at once what comes packed, and pauses for packs only where they are many', () => {
+  let now = 0;
+  const pace = new ReadPace(() => now);
+  const pauses = (everyMs: number) =>
+    Array.from({ length: 100 }, () => {
+      now += everyMs;
+      return pace.after(1, 5);
+    });
+  expect(Math.max(...pauses(10))).toBe(0);
+  expect(pauses(2).at(-1)).toBe(6);
 });

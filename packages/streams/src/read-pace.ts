@@ -4,20 +4,23 @@ const EVENTS = 8;
 const LONGEST_MS = 30;
 /** Milliseconds of a pause at least. Source: an inbox keeps 10,000 entries, and a read brings 500 of them. */
 const SHORTEST_MS = 6;
-/** Where the longest pause would bring fewer events than this, each is worth a read of its own, at once. */
+/** Where the longest pause would bring fewer entries than this, each is worth a read of its own, at once, however many events it has. */
 const WORTH_WAITING = 5;
-/** Milliseconds over which the rate of events is averaged: a few events that come together are not yet load. */
+/** Milliseconds over which rates are averaged: a few events that come together are not yet load. */
 const WINDOW_MS = 100;
 
 /**
  * Says how long a reader pauses after a read, so that under load each read brings several events: what it costs Redis and the reader is shared by
- * them, and gateways that share the load of one read together about as often as that one did. Few events are read one by one, at once.
+ * them, and gateways that share the load of one read together about as often as that one did. Few entries are read one by one, at once: events that
+ * an api packed together share a read anyway, and a pause would only make them later.
  */
 export class ReadPace {
   readonly #now: () => number;
   #lastAt = Number.NEGATIVE_INFINITY;
   /** Events per millisecond, averaged. */
-  #rate = 0;
+  #events = 0;
+  /** The same of entries. */
+  #entries = 0;
 
   /** @param now milliseconds, monotonic */
   constructor(now: () => number = () => performance.now()) {
@@ -26,15 +29,18 @@ export class ReadPace {
 
   /**
    * Notes a read.
-   * @param events that it brought
+   * @param entries that it brought
+   * @param events that were in them
    * @returns milliseconds to wait before the next one; 0: none
    */
-  after(events: number): number {
+  after(entries: number, events: number): number {
     const now = this.#now();
     const elapsed = Math.max(1, now - this.#lastAt);
     this.#lastAt = now;
-    this.#rate += (events / elapsed - this.#rate) * (1 - Math.exp(-elapsed / WINDOW_MS));
-    if (this.#rate * LONGEST_MS < WORTH_WAITING) return 0;
-    return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, EVENTS / this.#rate));
+    const weight = 1 - Math.exp(-elapsed / WINDOW_MS);
+    this.#entries += (entries / elapsed - this.#entries) * weight;
+    this.#events += (events / elapsed - this.#events) * weight;
+    if (this.#entries * LONGEST_MS < WORTH_WAITING) return 0;
+    return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, EVENTS / this.#events));
   }
 }
