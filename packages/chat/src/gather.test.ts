@@ -68,6 +68,27 @@ it('gathers while as many runs as are allowed are under way, within the size of 
   expect(itemsOf()).toEqual([[1], [2], [3, 4, 5], [6]]);
 });
 
+it('lets more runs go as long as all of them are light', async () => {
+  const { call, runs, itemsOf } = held({ light: { runs: 3, weight: 4 }, weigh: (n) => n });
+  void call(1);
+  await turn();
+  void call(2);
+  await turn();
+  expect(itemsOf()).toEqual([[1], [2]]);
+  void call(5);
+  await turn();
+  expect(itemsOf()).toEqual([[1], [2], [5]]);
+  void call(1);
+  await turn();
+  expect(runs.length).toBe(3);
+  runs[0]?.end();
+  await turn();
+  expect(runs.length).toBe(3);
+  runs[2]?.end();
+  await turn();
+  expect(itemsOf()).toEqual([[1], [2], [5], [1]]);
+});
+
 it('waits for a run that hangs no longer than its patience', async () => {
   const { call, runs, itemsOf } = held({ patienceMs: 20 });
   void call(1);

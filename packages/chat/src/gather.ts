@@ -9,6 +9,8 @@ export interface GatherOptions<T, R> {
   weigh?(item: T): number;
   /** Runs under way for which further calls wait, so that they go together. */
   atOnce: number;
+  /** While all runs under way weigh less than `weight`, up to `runs` of them do not make others wait: with so little, there is little to share. */
+  light?: { runs: number; weight: number };
   /** Milliseconds that a call waits for them at most: one run that hangs holds nobody up. */
   patienceMs: number;
   /**
@@ -31,9 +33,11 @@ export interface Waiting<T, R> {
  * less each costs. Each call has its own outcome.
  */
 export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise<R> {
-  const { run, size, weigh = () => 1, atOnce, patienceMs, spacingMs = 0 } = options;
+  const { run, size, weigh = () => 1, atOnce, light = { runs: 0, weight: 0 }, patienceMs, spacingMs = 0 } = options;
   let waiting: Waiting<T, R>[] = [];
   let underWay = 0;
+  /** What the calls of all runs under way weigh. */
+  let load = 0;
   let scheduled = false;
   let impatience: NodeJS.Timeout | undefined;
   let pause: NodeJS.Timeout | undefined;
@@ -47,23 +51,28 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
     waiting = waiting.slice(fitting);
     startedAt = performance.now();
     together = fitting;
+    const weight = batch.reduce((sum, { item }) => sum + weigh(item), 0);
     underWay += 1;
+    load += weight;
     void settleAll(batch, run).then(() => {
       underWay -= 1;
+      load -= weight;
       startRuns();
     });
   };
+
+  const mayStart = () => waiting.length > 0 && (underWay < atOnce || (underWay < light.runs && load < light.weight));
 
   const startRuns = () => {
     if (pause) return;
     clearTimeout(impatience);
     impatience = undefined;
-    const earlyMs = waiting.length > 0 && underWay < atOnce ? earlyBy() : 0;
+    const earlyMs = mayStart() ? earlyBy() : 0;
     if (earlyMs > 0) {
       pause = setTimeout(afterPause, earlyMs);
       return;
     }
-    while (waiting.length > 0 && underWay < atOnce) start();
+    while (mayStart()) start();
     if (waiting.length > 0) impatience = setTimeout(startAll, patienceMs);
   };
 

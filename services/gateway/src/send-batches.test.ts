@@ -85,6 +85,24 @@ it('sends a lone message at once by itself, and what comes meanwhile in one requ
   expect(await Promise.all(others)).toEqual([{ _id: 'id-b' }, { _id: 'id-c' }, { _id: 'id-d' }]);
 });
 
+it('makes up to eight requests at a time for as long as they bring few sends, and gathers beyond', async () => {
+  const { request, received } = await serve();
+  const few: Promise<unknown>[] = [];
+  for (let i = 0; i < 8; i++) {
+    few.push(send(`few${i}`));
+    await request(i);
+  }
+  const more = ['x', 'y'].map((text) => send(text));
+  expect(received.length).toBe(8);
+  const last = received[7] as Received;
+  last.reply(201, stored(last.items[0] as Item));
+  const gathered = await request(8);
+  expect(textsOf(gathered)).toEqual(['x', 'y']);
+  answerAll(gathered);
+  for (const each of received.slice(0, 7)) each.reply(201, stored(each.items[0] as Item));
+  await Promise.all([...few, ...more]);
+});
+
 it('lets what may take long, or is long, go alone', async () => {
   const { request, received } = await serve();
   const caller = { token: 'token', address: '203.0.113.1', traceId: 't'.repeat(32), apiCalls: { inFlight: 0 } };

@@ -31,8 +31,14 @@ export interface SendBatchesOptions {
   now?: () => number;
 }
 
-/** Requests of several under way for which further sends wait. Source: the more there are, the less there is to gather. */
+/** Requests under way for which further sends wait. Source: the more there are, the less there is to gather. */
 const UNDER_WAY = 1;
+/**
+ * While fewer sends than `weight` are under way, up to `runs` requests go at once: the api gathers what they bring into one wave anyway, and a send
+ * that waited for the request before would wait twice. Source: at 500 messages a second over two gateways a message takes 9 ms in the middle
+ * instead of 15, for 12% more CPU (1,450 to 1,620 µs a message, all processes); at 2,000 a second there is no difference, while with a weight of 16 each would cost 13% more.
+ */
+const FEW = { runs: 8, weight: 8 };
 /** Milliseconds that a send waits for them. Source: a fifth of what a send may take at p99. */
 const PATIENCE_MS = 20;
 /** Bytes of token and body above which a send goes alone, so that 32 of them, with what is around them, stay below the limit of a body. */
@@ -81,6 +87,7 @@ export function createSendBatches(options: SendBatchesOptions): (lane: Send[]) =
     size: limits.sendsAtOnce,
     weigh: (lane) => lane.length,
     atOnce: UNDER_WAY,
+    light: FEW,
     patienceMs: PATIENCE_MS,
     run: async (lanes) => (await sendAll(lanes)).map((value) => ({ status: 'fulfilled', value })),
   });
