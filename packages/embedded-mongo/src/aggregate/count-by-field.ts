@@ -7,7 +7,7 @@ import { isDocument } from '../bson/typed-values.ts';
 import type { ResultStream } from '../commands/result-stream.ts';
 import { GROUP_BYTES, refuseLargeGroups } from './group-stage.ts';
 
-/** Documents counted in one step. Source: a step of the source tests 200 at most, and so many steps stay below a turn of 10 ms. */
+/** Documents counted in one step. Source: a step of the source tests 200 at most, and 3,200 tests of 2 µs stay below a turn of 10 ms. */
 const AT_ONCE = 16;
 
 /** The stage on a raw stream; undefined where it is another one. */

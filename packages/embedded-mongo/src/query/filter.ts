@@ -136,7 +136,7 @@ function leaf(
 }
 
 /**
- * A comparison in the plain order of values. What an index decides is never tested: the test is made when it is asked for, as making it was a third of
+ * A comparison in the plain order of values. What an index decides is never tested: the test is made when it is asked for, as making it was a quarter of
  * parsing hundreds of ranges.
  */
 class PlainComparison implements Leaf {
