@@ -54,3 +54,14 @@ it('counts values that come in turns, and runs of values that are equal but not 
     { _id: null, n: 3 },
   ]);
 });
+
+it('counts more groups than one batch holds, and hands them to further stages', async () => {
+  const many = fixture.client.db('counting').collection('many');
+  await many.insertMany(Array.from({ length: 3_000 }, (_, i) => ({ v: `group ${i % 700}`, odd: i % 2 === 1 })));
+  const stages = [{ $match: { odd: true } }, { $group: { _id: '$v', n: { $sum: 1 } } }];
+  const counted = await many.aggregate(stages, { batchSize: 7 }).toArray();
+  expect(new Map(counted.map(({ _id, n }) => [_id, n])).size).toBe(350);
+  expect(counted.reduce((sum, { n }) => sum + n, 0)).toBe(1_500);
+  const [most] = await many.aggregate([...stages, { $sort: { n: -1, _id: 1 } }, { $limit: 1 }]).toArray();
+  expect(most).toEqual({ _id: 'group 1', n: 5 });
+});

@@ -2,33 +2,47 @@
 import { type Document, Int32 } from 'bson';
 import { identityOfRaw } from '../bson/index-key.ts';
 import { afterValue, BsonType, findField, type RawValue } from '../bson/raw-document.ts';
-import { decodeValueAt, isDocument, setField, type TypedDocument } from '../bson/typed-values.ts';
+import { RawWriter } from '../bson/raw-writer.ts';
+import { isDocument } from '../bson/typed-values.ts';
 import type { ResultStream } from '../commands/result-stream.ts';
 import { GROUP_BYTES, refuseLargeGroups } from './group-stage.ts';
-import { streamOf, type TypedStream } from './typed-stream.ts';
+
+/** Documents counted in one step. Source: a step of the source tests 200 at most, and 3,200 tests of 2 µs stay below a turn of 10 ms. */
+const AT_ONCE = 16;
 
 /** The stage on a raw stream; undefined where it is another one. */
-export function countByField(stage: Document, source: ResultStream): TypedStream | undefined {
+export function countByField(stage: Document, source: ResultStream): ResultStream | undefined {
   const spec = '$group' in stage ? specOf(stage.$group) : undefined;
   if (!spec) return undefined;
   const groups = new FieldGroups(spec.field);
+  const writer = new RawWriter(128);
   let bytes = 0;
-  let result: TypedStream | undefined;
+  let counted: Counted[] | undefined;
+  let given = 0;
+  const take = () => {
+    for (let i = 0; i < AT_ONCE; i++) {
+      const document = source.step();
+      if (document === undefined) counted = groups.all();
+      if (!document) break;
+      bytes += groups.take(document);
+    }
+    refuseLargeGroups(bytes);
+    return null;
+  };
   return {
     step: () => {
-      if (result) return result.step();
-      const document = source.step();
-      if (document) bytes += groups.take(document);
-      else if (document === undefined) result = streamOf(groups.all().map((group) => resultOf(group, spec)));
-      refuseLargeGroups(bytes);
-      return null;
+      if (!counted) return take();
+      const group = counted[given++];
+      return group && writeResult(writer, group, spec.name);
     },
     pause: () => source.pause(),
   };
 }
 
 interface Counted {
-  id: unknown;
+  readonly type: number;
+  /** The bytes of the value that was met first. */
+  readonly value: Buffer;
   count: number;
 }
 
@@ -54,7 +68,7 @@ class FieldGroups {
   private readonly field: Buffer;
   private readonly found: RawValue = { type: 0, at: 0 };
   /** An index gives the documents of a group one after the other: the value is compared with the last before a key is made of it. */
-  private last: { group: Counted; type: number; value: Buffer } | undefined;
+  private last: Counted | undefined;
 
   constructor(field: Buffer) {
     this.field = field;
@@ -66,33 +80,38 @@ class FieldGroups {
 
   /** @returns how many bytes more the groups take */
   take(document: Buffer): number {
-    const { found } = this;
+    const { found, last } = this;
     findField(document, 0, this.field, found);
     // what is missing is grouped as null
     const type = found.type === BsonType.missing || found.type === BsonType.undefined ? BsonType.null : found.type;
     const end = afterValue(document, type, found.at);
-    const { last } = this;
     if (last?.type === type && isSame(last.value, document, found.at, end)) {
-      last.group.count++;
+      last.count++;
       return 0;
     }
     const identity = identityOfRaw(document, type, found.at);
     const known = this.groups.get(identity);
-    const group = known ?? { id: decodeValueAt(document, type, found.at, end) ?? null, count: 0 };
-    group.count++;
-    this.last = { group, type, value: Buffer.from(document.subarray(found.at, end)) };
+    this.last = known ?? { type, value: Buffer.from(document.subarray(found.at, end)), count: 0 };
+    this.last.count++;
     if (known) return 0;
-    this.groups.set(identity, group);
+    this.groups.set(identity, this.last);
     return identity.length + GROUP_BYTES;
   }
 }
 
 function isSame(value: Buffer, document: Buffer, at: number, end: number): boolean {
-  return value.length === end - at && value.compare(document, at, end) === 0;
+  if (value.length !== end - at) return false;
+  for (let i = 0; i < value.length; i++) if (value[i] !== document[at + i]) return false;
+  return true;
 }
 
-function resultOf({ id, count }: Counted, { name }: CountSpec): TypedDocument {
-  const result: TypedDocument = { _id: id };
-  setField(result, name, new Int32(count));
-  return result;
+/** The bytes are valid until the next one is written. */
+function writeResult(writer: RawWriter, { type, value, count }: Counted, name: string): Buffer {
+  writer.length = 0;
+  const result = writer.open();
+  writer.name(type, '_id');
+  writer.append(value);
+  writer.int(name, count);
+  writer.close(result);
+  return writer.view();
 }

@@ -118,7 +118,8 @@ export function runPipeline(
   const counted = countStage(rest[0]!, cursor);
   if (counted) return encodeStream(stagesOf(rest.slice(1), context)(counted));
   const byField = context.collation ? undefined : countByField(rest[0]!, cursor);
-  if (byField) return encodeStream(stagesOf(rest.slice(1), context)(byField));
+  if (byField && rest.length === 1) return byField;
+  if (byField) return encodeStream(stagesOf(rest.slice(1), context)(decodeStream(byField)));
   return encodeStream(build(decodeStream(withFields(cursor, fieldsOfStage(rest[0]!)))));
 }
 

@@ -61,6 +61,9 @@ export function tagOfType(type: number): number {
   return TAG_OF_TYPE[type]!;
 }
 
+/** Bytes up to which a loop copies faster than a call. Source: as of `RawWriter`. */
+const SHORT = 64;
+
 /** Appends encoded values to one growing buffer. */
 export class KeyWriter {
   bytes: Buffer;
@@ -77,7 +80,10 @@ export class KeyWriter {
 
   /** A copy of what was written. */
   copy(): Buffer {
-    return Buffer.from(this.bytes.subarray(0, this.length));
+    const copy = Buffer.allocUnsafe(this.length);
+    if (this.length > SHORT) this.bytes.copy(copy, 0, 0, this.length);
+    else for (let i = 0; i < this.length; i++) copy[i] = this.bytes[i]!;
+    return copy;
   }
 
   reserve(more: number): void {

@@ -64,6 +64,12 @@ export class RawWriter {
     this.length = this.bytes.writeDoubleLE(value, this.length);
   }
 
+  int(name: string, value: number): void {
+    this.name(BsonType.int, name);
+    this.reserve(4);
+    this.length = this.bytes.writeInt32LE(value, this.length);
+  }
+
   long(name: string, value: bigint): void {
     this.name(BsonType.long, name);
     this.reserve(8);

@@ -112,6 +112,7 @@ export function isOperatorDocument(value: unknown): value is Document {
 function parseField(path: FieldPath, value: unknown, context: FilterContext): FilterNode[] {
   if (!isOperatorDocument(value)) {
     const isRegex = bsonTypeOf(value) === BsonType.regex;
+    if (!isRegex && !context.collation) return [new PlainComparison(path, 'eq', value)];
     return [leaf(path, isRegex ? 'regex' : 'eq', value, equals(value, context.collation))];
   }
   const nodes: FilterNode[] = [];
@@ -134,11 +135,45 @@ function leaf(
   return { kind: 'leaf', path, operator, operand, negated: false, test: matcher, value: { test, wholeOnly } };
 }
 
+/**
+ * A comparison in the plain order of values. What an index decides is never tested: the test is made when it is asked for, as making it was a quarter of
+ * parsing hundreds of ranges.
+ */
+class PlainComparison implements Leaf {
+  readonly kind = 'leaf';
+  readonly negated = false;
+  readonly path: FieldPath;
+  readonly operator: 'eq' | Comparison;
+  readonly operand: unknown;
+  private made: ValueTest | undefined;
+
+  /** @param operand no regular expression, which is an error where it is wrong */
+  constructor(path: FieldPath, operator: 'eq' | Comparison, operand: unknown) {
+    this.path = path;
+    this.operator = operator;
+    this.operand = operand;
+  }
+
+  get value(): ValueTest {
+    const { operator, operand } = this;
+    this.made ??= {
+      test: operator === 'eq' ? equals(operand, undefined) : compares(operator, operand, undefined),
+      wholeOnly: false,
+    };
+    return this.made;
+  }
+
+  get test(): RawMatcher {
+    const { path, value } = this;
+    return (bytes, start) => anyValue(bytes, start, path, value.test, false);
+  }
+}
+
 function negate(nodes: readonly FilterNode[]): FilterNode {
   const [only] = nodes;
   if (nodes.length === 1 && only?.kind === 'leaf') {
-    const { test } = only;
-    return { ...only, negated: !only.negated, test: (bytes, start) => !test(bytes, start) };
+    const { kind, path, operator, operand, negated, test, value } = only;
+    return { kind, path, operator, operand, negated: !negated, test: (bytes, start) => !test(bytes, start), value };
   }
   return { kind: 'nor', branches: [{ kind: 'and', branches: nodes }] };
 }
@@ -171,10 +206,16 @@ function parseOperator(
     case '$comment':
       return undefined;
     default: {
+      const comparison = context.collation ? undefined : comparisonOf(operator);
+      if (comparison && bsonTypeOf(operand) !== BsonType.regex) return new PlainComparison(path, comparison, operand);
       const [kind, test] = scalarOperator(operator, operand, siblings, context) ?? [];
       return test && kind ? leaf(path, kind, operand, test) : undefined;
     }
   }
+}
+
+function comparisonOf(operator: string): 'eq' | Comparison | undefined {
+  return operator === '$eq' ? 'eq' : Object.hasOwn(compareOperators, operator) ? compareOperators[operator] : undefined;
 }
 
 /** Operators that look at one value: used on paths, and on array elements by $elemMatch. */

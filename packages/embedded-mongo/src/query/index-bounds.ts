@@ -45,13 +45,19 @@ function pointOfKey(key: Buffer): Interval {
   return { lower: { key, past: false }, upper: { key, past: true }, point: true };
 }
 
+const typeIntervals = new Map<number, Interval>();
+
 /** Everything of one type. The neighbouring tags are never used, so both ends can be inverted. */
 function typeInterval(tag: number): Interval {
-  return {
+  const known = typeIntervals.get(tag);
+  if (known) return known;
+  const interval = {
     lower: { key: Buffer.from([tag - 1]), past: true },
     upper: { key: Buffer.from([tag + 1]), past: false },
     point: false,
   };
+  typeIntervals.set(tag, interval);
+  return interval;
 }
 
 /** Values that an index finds by equality. Arrays need their elements, and regular expressions match. */

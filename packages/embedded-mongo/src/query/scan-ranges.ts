@@ -64,13 +64,39 @@ export function buildRanges(index: IndexDefinition, bounds: readonly (FieldBound
 
 /** The range of an index whose first fields are bound to one interval each, all but the last of them to a point. */
 export function buildRange(index: IndexDefinition, intervals: readonly Interval[]): ScanRange {
-  const parts: Buffer[] = [treePrefix(index.treeId)];
-  const end = intervals.length - 1;
-  for (let field = 0; field < end; field++) parts.push(pointKey(inOrder(index.fields[field]!, intervals[field]!)));
-  const prefix = Buffer.concat(parts);
-  const last = inOrder(index.fields[end]!, intervals[end]!);
-  if (last.point) return allWith(index, Buffer.concat([prefix, pointKey(last)]), intervals.length);
-  return rangesIn(prefix, [last])[0]!;
+  const points = intervals.map((interval, field) => inOrder(index.fields[field]!, interval));
+  const last = points.at(-1)!;
+  if (!last.point) points.pop();
+  const ends = last.point ? AROUND_PREFIX : last;
+  const prefixLength = points.reduce((length, point) => length + pointKey(point).length, PREFIX_BYTES);
+  return {
+    lower: boundBehind(index, points, prefixLength, ends.lower),
+    upper: boundBehind(index, points, prefixLength, ends.upper),
+    prefixLength,
+    whole: points.length === index.fields.length,
+  };
+}
+
+/** Of a tree. */
+const PREFIX_BYTES = 4;
+const NOTHING = Buffer.alloc(0);
+/** What comes behind points when no more is bound: all keys that begin with them. */
+const AROUND_PREFIX = { lower: { key: NOTHING, past: false }, upper: { key: NOTHING, past: true } };
+
+/** The key of a bound behind points, in one buffer: a query may have hundreds of ranges. */
+function boundBehind(index: IndexDefinition, points: readonly Interval[], prefixLength: number, bound: Bound): Buffer {
+  const { key, past } = bound;
+  const bytes = Buffer.allocUnsafe(prefixLength + key.length + (past ? PAST.length : 0));
+  let at = bytes.writeUInt32BE(index.treeId);
+  for (const point of points) at = place(bytes, at, pointKey(point));
+  at = place(bytes, at, key);
+  if (past) place(bytes, at, PAST);
+  return bytes;
+}
+
+function place(target: Buffer, at: number, source: Buffer): number {
+  for (let i = 0; i < source.length; i++) target[at + i] = source[i]!;
+  return at + source.length;
 }
 
 const inOrder = ({ descending }: IndexField, interval: Interval): Interval =>

@@ -31,6 +31,8 @@ export class Collection {
   private readonly store: KeyValueStore;
   private readonly owner: CollectionOwner;
   private nextRecord = 0;
+  /** Reading copies its key at once: one buffer serves all reads that need no copy of the document either. */
+  private readonly peeked = Buffer.alloc(10);
 
   constructor(
     identity: { database: string; name: string; treeId: number; options: Document; uuid: Buffer },
@@ -44,6 +46,7 @@ export class Collection {
     this.uuid = identity.uuid;
     this.store = store;
     this.owner = owner;
+    this.peeked.writeUInt32BE(identity.treeId);
     this.nextRecord = this.lastRecord() + 1;
   }
 
@@ -70,7 +73,8 @@ export class Collection {
 
   /** The document in a buffer that the next read of the store overwrites. */
   peek(record: number): Buffer | undefined {
-    return this.store.peek(this.recordKey(record));
+    this.peeked.writeUIntBE(record, 4, 6);
+    return this.store.peek(this.peeked);
   }
 
   /** A copy of the document. */
