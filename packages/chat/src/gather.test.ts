@@ -1,5 +1,9 @@
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { type GatherOptions, gather } from './gather.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const fulfilled = <T>(value: T): PromiseSettledResult<T> => ({ status: 'fulfilled', value });
 
@@ -68,25 +72,40 @@ it('gathers while as many runs as are allowed are under way, within the size of 
   expect(itemsOf()).toEqual([[1], [2], [3, 4, 5], [6]]);
 });
 
-it('lets more runs go as long as all of them are light', async () => {
-  const { call, runs, itemsOf } = held({ light: { runs: 3, weight: 4 }, weigh: (n) => n });
-  void call(1);
-  await turn();
-  void call(2);
-  await turn();
-  expect(itemsOf()).toEqual([[1], [2]]);
-  void call(5);
-  await turn();
+it('waits for nothing while what is under way is light', async () => {
+  const { call, runs, itemsOf } = held({ light: 4, weigh: (n) => n });
+  for (const n of [1, 2, 5]) {
+    void call(n);
+    await turn();
+  }
   expect(itemsOf()).toEqual([[1], [2], [5]]);
-  void call(1);
-  await turn();
-  expect(runs.length).toBe(3);
+  for (const n of [1, 2]) {
+    void call(n);
+    await turn();
+  }
   runs[0]?.end();
   await turn();
   expect(runs.length).toBe(3);
   runs[2]?.end();
   await turn();
-  expect(itemsOf()).toEqual([[1], [2], [5], [1]]);
+  expect(itemsOf()).toEqual([[1], [2], [5], [1, 2]]);
+});
+
+it('does not begin its patience anew when something else ends', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { call, runs, itemsOf } = held({ light: 4, weigh: (n) => n, patienceMs: 60 });
+  for (const n of [1, 1, 1, 9, 7]) {
+    void call(n);
+    await turn();
+  }
+  for (const run of runs.slice(0, 3)) {
+    vi.advanceTimersByTime(19);
+    run.end();
+    await turn();
+  }
+  expect(itemsOf()).toEqual([[1], [1], [1], [9]]);
+  vi.advanceTimersByTime(3);
+  expect(itemsOf()).toEqual([[1], [1], [1], [9], [7]]);
 });
 
 it('waits for a run that hangs no longer than its patience', async () => {

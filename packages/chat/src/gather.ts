@@ -9,8 +9,8 @@ export interface GatherOptions<T, R> {
   weigh?(item: T): number;
   /** Runs under way for which further calls wait, so that they go together. */
   atOnce: number;
-  /** While all runs under way weigh less than `weight`, up to `runs` of them do not make others wait: with so little, there is little to share. */
-  light?: { runs: number; weight: number };
+  /** While all that is under way weighs less than this, nothing waits for it, however many runs it is: with so little there is little to share. 0 if absent. */
+  light?: number;
   /** Milliseconds that a call waits for them at most: one run that hangs holds nobody up. */
   patienceMs: number;
   /**
@@ -33,7 +33,7 @@ export interface Waiting<T, R> {
  * less each costs. Each call has its own outcome.
  */
 export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise<R> {
-  const { run, size, weigh = () => 1, atOnce, light = { runs: 0, weight: 0 }, patienceMs, spacingMs = 0 } = options;
+  const { run, size, weigh = () => 1, atOnce, light = 0, patienceMs, spacingMs = 0 } = options;
   let waiting: Waiting<T, R>[] = [];
   let underWay = 0;
   /** What the calls of all runs under way weigh. */
@@ -61,19 +61,25 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
     });
   };
 
-  const mayStart = () => waiting.length > 0 && (underWay < atOnce || (underWay < light.runs && load < light.weight));
+  const mayStart = () => waiting.length > 0 && (underWay < atOnce || load < light);
 
   const startRuns = () => {
     if (pause) return;
-    clearTimeout(impatience);
-    impatience = undefined;
     const earlyMs = mayStart() ? earlyBy() : 0;
     if (earlyMs > 0) {
+      stopImpatience();
       pause = setTimeout(afterPause, earlyMs);
       return;
     }
     while (mayStart()) start();
-    if (waiting.length > 0) impatience = setTimeout(startAll, patienceMs);
+    // It goes on for those who still wait, whatever ended meanwhile.
+    if (waiting.length > 0) impatience ??= setTimeout(startAll, patienceMs);
+    else stopImpatience();
+  };
+
+  const stopImpatience = () => {
+    clearTimeout(impatience);
+    impatience = undefined;
   };
 
   /** Milliseconds by which a run now would be too early after the one before. */

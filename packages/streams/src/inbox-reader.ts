@@ -62,7 +62,7 @@ export class RedisInboxReader implements InboxReader {
         events += batch.entries.length;
         yield batch;
       }
-      const pauseMs = this.#pace.after(entries.length, events);
+      const pauseMs = this.#pace.after(entries.length, Math.max(entries.length, events));
       if (pauseMs > 0 && entries.length < READ_COUNT) await this.#loop.pause(pauseMs);
     }
   }

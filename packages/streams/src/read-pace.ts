@@ -30,7 +30,7 @@ export class ReadPace {
   /**
    * Notes a read.
    * @param entries that it brought
-   * @param events that were in them
+   * @param events that were in them; one at least for each
    * @returns milliseconds to wait before the next one; 0: none
    */
   after(entries: number, events: number): number {

@@ -7,6 +7,7 @@
  */
 
 import { Int32, ObjectId } from 'bson';
+import { copyBytes } from './copy-bytes.ts';
 import { decimalResidual } from './decimal-arithmetic.ts';
 import { afterCString, afterValue, BsonType, int32At } from './raw-document.ts';
 import { ENCODED_VALUE_AT, encodeValue } from './typed-values.ts';
@@ -61,9 +62,6 @@ export function tagOfType(type: number): number {
   return TAG_OF_TYPE[type]!;
 }
 
-/** Bytes up to which a loop copies faster than a call. Source: as of `RawWriter`. */
-const SHORT = 64;
-
 /** Appends encoded values to one growing buffer. */
 export class KeyWriter {
   bytes: Buffer;
@@ -81,8 +79,7 @@ export class KeyWriter {
   /** A copy of what was written. */
   copy(): Buffer {
     const copy = Buffer.allocUnsafe(this.length);
-    if (this.length > SHORT) this.bytes.copy(copy, 0, 0, this.length);
-    else for (let i = 0; i < this.length; i++) copy[i] = this.bytes[i]!;
+    copyBytes(copy, 0, this.bytes, 0, this.length);
     return copy;
   }
 

@@ -1,4 +1,5 @@
 /** Assembles BSON from pieces: replies and projections are built from the bytes of stored documents. */
+import { copyBytes } from './copy-bytes.ts';
 import { BsonType } from './raw-document.ts';
 
 export class RawWriter {
@@ -53,9 +54,7 @@ export class RawWriter {
 
   append(source: Uint8Array, start = 0, end = source.length): void {
     this.reserve(end - start);
-    if (end - start > 64) this.bytes.set(source.subarray(start, end), this.length);
-    else for (let i = start, to = this.length; i < end; i++, to++) this.bytes[to] = source[i]!;
-    this.length += end - start;
+    this.length = copyBytes(this.bytes, this.length, source, start, end);
   }
 
   double(name: string, value: number): void {

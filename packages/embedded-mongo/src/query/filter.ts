@@ -215,7 +215,8 @@ function parseOperator(
 }
 
 function comparisonOf(operator: string): 'eq' | Comparison | undefined {
-  return operator === '$eq' ? 'eq' : Object.hasOwn(compareOperators, operator) ? compareOperators[operator] : undefined;
+  if (operator === '$eq') return 'eq';
+  return operator in compareOperators ? compareOperators[operator] : undefined;
 }
 
 /** Operators that look at one value: used on paths, and on array elements by $elemMatch. */

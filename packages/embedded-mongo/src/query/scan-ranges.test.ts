@@ -20,7 +20,7 @@ function exactBounds(condition: unknown): FieldBounds {
   return bounds;
 }
 
-const POINTS = [new ObjectId(), new Int32(7), 'text that is not copied in a loop '.repeat(3)];
+const POINTS = [new ObjectId(), new Int32(7), 'text that is too long for a loop '.repeat(3)];
 const ENDS = [
   ...POINTS,
   { $gt: new Int32(3) },

@@ -1,4 +1,5 @@
 /** Composes the bounds of an index's fields to key ranges, and tells which sort their order gives. */
+import { copyBytes } from '../bson/copy-bytes.ts';
 import type { IndexDefinition } from '../store/index-definition.ts';
 import type { IndexField } from '../store/index-keys.ts';
 import { afterTree, treePrefix } from '../store/key-value-store.ts';
@@ -77,7 +78,7 @@ export function buildRange(index: IndexDefinition, intervals: readonly Interval[
   };
 }
 
-/** Of a tree. */
+/** Length of what `treePrefix` makes. */
 const PREFIX_BYTES = 4;
 const NOTHING = Buffer.alloc(0);
 /** What comes behind points when no more is bound: all keys that begin with them. */
@@ -88,15 +89,10 @@ function boundBehind(index: IndexDefinition, points: readonly Interval[], prefix
   const { key, past } = bound;
   const bytes = Buffer.allocUnsafe(prefixLength + key.length + (past ? PAST.length : 0));
   let at = bytes.writeUInt32BE(index.treeId);
-  for (const point of points) at = place(bytes, at, pointKey(point));
-  at = place(bytes, at, key);
-  if (past) place(bytes, at, PAST);
+  for (const point of points) at = copyBytes(bytes, at, pointKey(point));
+  at = copyBytes(bytes, at, key);
+  if (past) copyBytes(bytes, at, PAST);
   return bytes;
-}
-
-function place(target: Buffer, at: number, source: Buffer): number {
-  for (let i = 0; i < source.length; i++) target[at + i] = source[i]!;
-  return at + source.length;
 }
 
 const inOrder = ({ descending }: IndexField, interval: Interval): Interval =>

@@ -31,7 +31,7 @@ export class Collection {
   private readonly store: KeyValueStore;
   private readonly owner: CollectionOwner;
   private nextRecord = 0;
-  /** Reading copies its key at once: one buffer serves all reads that need no copy of the document either. */
+  /** The key of the record that is read: `lmdb` copies it before it returns, so one buffer serves all reads. */
   private readonly peeked = Buffer.alloc(10);
 
   constructor(
