@@ -5,7 +5,7 @@ const LONGEST_MS = 30;
 /** Milliseconds of a pause at least. Source: an inbox keeps 10,000 entries, and a read brings 500 of them. */
 const SHORTEST_MS = 6;
 /** Where the longest pause would bring fewer entries than this, each is worth a read of its own, at once, however many events it has. */
-const WORTH_WAITING = 5;
+const WORTH_WAITING = 4;
 /** Milliseconds over which rates are averaged: a few events that come together are not yet load. */
 const WINDOW_MS = 100;
 
