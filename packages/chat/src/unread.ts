@@ -3,7 +3,7 @@ import type { StoredConversation, StoredMembership } from './model.ts';
 import { settledPositions } from './own-row.ts';
 
 type Counter = Pick<ChatContext, 'store'>;
-type Counted = Pick<StoredConversation, 'id' | 'seq'>;
+type Counted = Pick<StoredConversation, 'id' | 'seq' | 'changeSeq'>;
 type Position = Pick<StoredMembership, 'readSeq' | 'joinedSeq'>;
 
 /** Messages of others that the user has not read in one conversation: counted, not estimated, and only where there can be any. */
@@ -28,10 +28,10 @@ export async function unreadIn(
   conversations: readonly Counted[],
   positionIn: (conversationId: string) => Position | undefined,
 ): Promise<Map<string, number>> {
-  const ranges = conversations.flatMap(({ id, seq }) => {
+  const ranges = conversations.flatMap(({ id, seq, changeSeq }) => {
     const own = positionIn(id);
     const aboveSeq = Math.max(own?.readSeq ?? 0, own?.joinedSeq ?? 0);
-    return seq > aboveSeq ? [{ conversationId: id, aboveSeq }] : [];
+    return seq > aboveSeq ? [{ conversationId: id, aboveSeq, seq, changeSeq }] : [];
   });
   return ranges.length === 0 ? new Map() : ctx.store.messages.countUnread(userId, ranges);
 }

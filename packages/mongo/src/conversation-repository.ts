@@ -41,8 +41,8 @@ export function createConversationRepository(collections: Collections): Conversa
       }),
     countersFor: (userId) =>
       guarded(async () => {
-        const docs = await rows({ participants: userId }, { projection: { seq: 1, isGroup: 1 } });
-        return docs.map((doc) => ({ id: doc._id.toHexString(), seq: doc.seq, isGroup: doc.isGroup }));
+        const docs = await rows({ participants: userId }, { projection: { seq: 1, changeSeq: 1, isGroup: 1 } });
+        return docs.map(({ _id, seq, changeSeq, isGroup }) => ({ id: _id.toHexString(), seq, changeSeq, isGroup }));
       }),
     listFor: (userId, { limit, before, except = [] }) =>
       guarded(async () => {

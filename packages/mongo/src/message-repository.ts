@@ -6,7 +6,7 @@ import { type MessageDoc, oid, toMessage } from './documents.ts';
 import { guarded } from './failures.ts';
 import { createMessageInserts } from './message-inserts.ts';
 import { aggregateRows, findRow, findRows } from './plain-reads.ts';
-import { countUnread } from './unread-counts.ts';
+import { countRows, countUnread } from './range-counts.ts';
 import { fillVoid } from './void-records.ts';
 
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
@@ -63,6 +63,7 @@ function readers(collections: Collections) {
     countHidden: (conversationId, userId, aboveSeq) =>
       count({ conversationId: oid(conversationId), seq: { $gt: aboveSeq }, deletedFor: userId }),
     countUnread: (userId, ranges) => countUnread(collections, userId, ranges),
+    countRows: (ranges) => countRows(collections, ranges),
     range: async (conversationId, fromSeq, toSeq, limit) => {
       const filter = { conversationId: oid(conversationId), seq: { $gt: fromSeq, $lte: toSeq } };
       return (await find(filter, { seq: 1 }, limit)).map((doc) => ({ ...toMessage(doc), void: doc.void === true }));

@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   type ChatContext,
   type ChatStore,
-  cachedUsers,
-  countingVoidsOnce,
   createContactBook,
   createPublishedMarks,
   type EventFeed,
@@ -12,6 +10,7 @@ import {
   type RateLimiter,
   type ReceiptLog,
   type RevocationList,
+  storeWithMemory,
 } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
 import { externalPolicyOf, type Media, type MediaVariables } from '@confab/media';
@@ -185,10 +184,9 @@ function newFastify({ config, logger }: ApiDependencies): FastifyInstance {
 
 function contextOf({ config, store, bus, logger, media, atStep }: ApiDependencies): ApiContext {
   const clock = { now: () => Date.now() };
-  const users = cachedUsers(store.users, clock);
   return {
     ...bus,
-    store: { ...store, users, messages: countingVoidsOnce(store.messages, clock) },
+    store: storeWithMemory(store, clock),
     media,
     settings: {
       messagesPerMinute: config.MESSAGES_PER_MINUTE,

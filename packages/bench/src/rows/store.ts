@@ -1,13 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type ChatContext,
-  cachedUsers,
-  countingVoidsOnce,
-  listConversations,
-  listMessages,
-  sync,
-  unreadCount,
-} from '@confab/chat';
+import { type ChatContext, listConversations, listMessages, storeWithMemory, sync, unreadCount } from '@confab/chat';
 import { collectionsOf, connectMongo, type MongoStore } from '@confab/mongo';
 import type { Collection, Document } from 'mongodb';
 import { type Measurement, observe } from '../measure/measurement.ts';
@@ -99,12 +91,7 @@ function openOperation(environment: Environment, name: keyof typeof operations):
     const clock = { now: () => Date.now() };
     const ctx: ChatContext = {
       ...bus,
-      // The reads that the api serves from memory for a while.
-      store: {
-        ...store,
-        users: cachedUsers(store.users, clock),
-        messages: countingVoidsOnce(store.messages, clock),
-      },
+      store: storeWithMemory(store, clock),
       ...{ log: { ...silent, debug: () => {} }, clock },
       // What is read here counts as delivered already, so that reading writes nothing.
       settings: { messagesPerMinute: 30, conversationsPerHour: 10, requireKnownUsers: false },

@@ -27,7 +27,7 @@ export interface ConversationRepository {
     page: { limit: number; before?: { at: Date; id: string }; except?: string[] },
   ): Promise<StoredConversation[]>;
   /** All of the user's, however many, with their counters alone. */
-  countersFor(userId: string): Promise<Pick<StoredConversation, 'id' | 'seq' | 'isGroup'>[]>;
+  countersFor(userId: string): Promise<Pick<StoredConversation, 'id' | 'seq' | 'changeSeq' | 'isGroup'>[]>;
   /**
    * Takes the next seq for a message of this sender, and sets the preview, in one atomic step.
    * @returns null if there is no conversation in which the sender takes part
@@ -86,10 +86,12 @@ export interface SeqRange {
   toSeq: number;
 }
 
-/** Messages of a conversation with a greater seq. */
+/** Messages of a conversation with a greater seq, and the conversation's counters as they were read before. */
 export interface UnreadRange {
   conversationId: string;
   aboveSeq: number;
+  seq: number;
+  changeSeq: number;
 }
 
 export type InsertResult =
@@ -127,6 +129,11 @@ export interface MessageRepository {
    * @returns the counts by conversation; those without any are absent
    */
   countUnread(userId: string, ranges: readonly UnreadRange[]): Promise<Map<string, number>>;
+  /**
+   * Rows of each range, whatever they are: voids and deleted ones too; a conversation is named once.
+   * @returns the counts by conversation; those without any are absent
+   */
+  countRows(ranges: readonly SeqRange[]): Promise<Map<string, number>>;
   /** Every row with fromSeq < seq <= toSeq in ascending order, voids too (`void: true`): for sync, which must see holes. */
   range(
     conversationId: string,
