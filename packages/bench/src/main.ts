@@ -3,13 +3,19 @@
 import { parseOptions } from './run/options.ts';
 import { runBenchmark } from './run/run-benchmark.ts';
 
-// What was started ends with this process by its exit handlers, which a signal alone does not run.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+/** Source: what shells say of a command that Ctrl-C ended. */
+const ENDED_EARLY = 130;
+
+const ending = new AbortController();
+// Every time, not once: of one Ctrl-C the terminal and the launcher both tell us, and the end in order takes a moment.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => ending.abort(new Error(`the benchmark was ended by ${signal}`)));
+}
 
 try {
   const options = parseOptions(process.argv.slice(2));
-  process.exitCode = (await runBenchmark(options, (text) => console.log(text))) ? 0 : 1;
+  process.exitCode = (await runBenchmark(options, (text) => console.log(text), ending.signal)) ? 0 : 1;
 } catch (error) {
   console.error((error as Error).message);
-  process.exitCode = 1;
+  process.exitCode = ending.signal.aborted ? ENDED_EARLY : 1;
 }

@@ -1,5 +1,5 @@
-import type { FoundStore } from '@confab/testkit';
 import type { Measure } from './measure/pairs.ts';
+import type { Seeded } from './rows/seed-store.ts';
 
 export type Group = 'gateway' | 'rest' | 'e2e' | 'scale' | 'memory' | 'receipts' | 'store';
 export const groups: readonly Group[] = ['gateway', 'rest', 'e2e', 'scale', 'memory', 'receipts', 'store'];
@@ -7,9 +7,12 @@ export const groups: readonly Group[] = ['gateway', 'rest', 'e2e', 'scale', 'mem
 /** What a row is measured on. */
 export interface Environment {
   redis: { url: string; pid: number | undefined };
-  mongo: FoundStore;
+  /** `source`: where it comes from, in words. */
+  mongo: { url: string; source: string };
   /** A short look: less of everything. */
   quick: boolean;
+  /** What `seed` of the row made; absent where a row has none. */
+  seeded?: Seeded;
   log(text: string): void;
 }
 
@@ -33,6 +36,8 @@ export interface Row {
   usesStore: boolean;
   /** Pairs of a run that is not quick, if not the usual number. */
   pairs?: number;
+  /** Makes data that is too much to be made for each row: once in a run, in a process of its own, for all rows that have a `seed`. */
+  seed?(environment: Environment): Promise<Seeded>;
   open(environment: Environment): Promise<Sides>;
 }
 

@@ -29,8 +29,10 @@ const KEPT_OUTPUT = 16_384;
 /**
  * Kills the child when this process is gone, however it went: a runner that is killed runs no exit handlers. The shell waits on a pipe
  * that only this process holds open; it is in a group of its own, so that Ctrl-C does not end it before the child.
+ *
+ * @param child a process that was just started; one that did not start is left alone
  */
-function killWithThisProcess(child: ChildProcess): void {
+export function killWithThisProcess(child: ChildProcess): void {
   if (child.pid === undefined) return;
   const script = `read -r _; kill -9 ${child.pid} 2>/dev/null`;
   const guard = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });

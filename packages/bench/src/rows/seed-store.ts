@@ -9,6 +9,7 @@ export interface SeedPlan {
 }
 
 export interface Seeded {
+  database: string;
   userId: string;
   conversations: { id: string; seq: number }[];
 }
@@ -19,7 +20,11 @@ const BATCH = 1_000;
 const UNREAD = 3;
 const TEXT = 'A message of a usual length, as people write them to each other all day long. '.repeat(3);
 
-/** A heavy user: many conversations of two, the same number of messages in each, some of them unread. */
+/**
+ * A heavy user: many conversations of two, the same number of messages in each, some of them unread.
+ * @param store on a database in which there is nothing yet
+ * @throws Error of the driver if something is not taken
+ */
 export async function seedStore(store: MongoStore, plan: SeedPlan): Promise<Seeded> {
   const { conversations, memberships, messages, users } = collectionsOf(store.db);
   const perConversation = Math.floor(plan.messages / plan.conversations);
@@ -39,7 +44,11 @@ export async function seedStore(store: MongoStore, plan: SeedPlan): Promise<Seed
     const docs = Array.from({ length: perConversation }, (_, n) => messageDoc(conversationId, i, n + 1, at(n + 1)));
     await insertAll(messages as unknown as Collection, docs);
   }
-  return { userId: 'heavy', conversations: ids.map((id) => ({ id: id.toHexString(), seq: perConversation })) };
+  return {
+    database: store.db.databaseName,
+    userId: 'heavy',
+    conversations: ids.map((id) => ({ id: id.toHexString(), seq: perConversation })),
+  };
 }
 
 async function insertAll(collection: Collection, docs: Document[]): Promise<void> {

@@ -82,11 +82,9 @@ async function timed(times: number, operation: (turn: number) => Promise<unknown
 
 function openOperation(environment: Environment, name: keyof typeof operations): Promise<Sides> {
   return starting(async (cleanup) => {
-    const { quick, mongo, redis } = environment;
-    const plan = quick ? QUICK : FULL;
-    const url = mongo.url;
-    const store = cleanup.own(await connectMongo({ url, database: `bench_store_${process.pid}` }), (s) => s.close());
-    const seeded = await seededOnce(environment, store, plan);
+    const { quick, mongo, redis, seeded } = environment;
+    if (!seeded) throw new Error('rows of the store are measured on what was seeded');
+    const store = cleanup.own(await connectMongo({ url: mongo.url, database: seeded.database }), (s) => s.close());
     const bus = cleanup.own(await openPublisher(redis.url, `bench-store-${process.pid}`), (b) => b.close());
     const clock = { now: () => Date.now() };
     const ctx: ChatContext = {
@@ -107,21 +105,19 @@ function openOperation(environment: Environment, name: keyof typeof operations):
   });
 }
 
-const seedings = new Map<string, Promise<Seeded>>();
-
-/** All rows of a run share one seeded database. */
-function seededOnce({ mongo, log }: Environment, store: MongoStore, plan: SeedPlan): Promise<Seeded> {
-  const seeding = seedings.get(mongo.url) ?? timedSeeding(store, plan, log);
-  seedings.set(mongo.url, seeding);
-  return seeding;
-}
-
-async function timedSeeding(store: MongoStore, plan: SeedPlan, log: (text: string) => void): Promise<Seeded> {
-  const startedAt = performance.now();
-  const seeded = await seedStore(store, plan);
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
-  log(`  seeded ${plan.messages} messages in ${plan.conversations} conversations in ${seconds} s`);
-  return seeded;
+/** A database for all of these rows, named by the process that makes it: one that dies in between leaves nothing that counts. */
+async function seed({ mongo, quick, log }: Environment): Promise<Seeded> {
+  const plan = quick ? QUICK : FULL;
+  const store = await connectMongo({ url: mongo.url, database: `bench_store_${process.pid}` });
+  try {
+    const startedAt = performance.now();
+    const seeded = await seedStore(store, plan);
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
+    log(`  seeded ${plan.messages} messages in ${plan.conversations} conversations in ${seconds} s`);
+    return seeded;
+  } finally {
+    await store.close();
+  }
 }
 
 /** A collection whose documents of one owner, found over an index, are as many and as large as those that the operation reads. */
@@ -150,6 +146,7 @@ const rowOf = (name: keyof typeof operations, title: string): Row => ({
   goal: 1.5,
   better: 'lower',
   usesStore: true,
+  seed,
   open: (environment) => openOperation(environment, name),
 });
 

@@ -18,13 +18,13 @@ export function openEnvironment(
   options: Pick<Environment, 'quick' | 'log'>,
 ): Promise<Environment & { close(): Promise<void> }> {
   return starting(async (cleanup) => {
-    const mongo = cleanup.own(await openMongo(), (store) => store.stop());
+    const { url, source } = cleanup.own(await openMongo(), (store) => store.stop());
     if (!process.env.REDIS_URL && findOnPath('redis-server')) {
       const redis = cleanup.own(await startRedis(), (server) => server.stop());
-      return { ...options, mongo, redis: { url: redis.url, pid: redis.pid } };
+      return { ...options, mongo: { url, source }, redis: { url: redis.url, pid: redis.pid } };
     }
     const found = cleanup.own(await findRedis(), (store) => store.stop());
-    return { ...options, mongo, redis: { url: found.url, pid: undefined } };
+    return { ...options, mongo: { url, source }, redis: { url: found.url, pid: undefined } };
   });
 }
 

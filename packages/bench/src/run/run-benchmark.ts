@@ -9,14 +9,24 @@ import type { Environment, Row } from '../row.ts';
 import { rows } from '../rows/index.ts';
 import { openEnvironment } from './environment.ts';
 import type { BenchOptions } from './options.ts';
-import { runRow } from './run-row.ts';
+import { RowProcesses } from './row-processes.ts';
 
 const root = new URL('../../../../', import.meta.url);
 const RESULTS = fileURLToPath(new URL('.data/bench/', root));
 const DOCUMENT = fileURLToPath(new URL('docs/', root));
 
-/** Runs what was asked for and writes the results. @returns whether every row could be measured */
-export async function runBenchmark(options: BenchOptions, print: (text: string) => void): Promise<boolean> {
+/**
+ * Runs what was asked for, each row in a process of its own, and writes the results.
+ * @param print takes each line as it comes
+ * @param signal ends the run early, and in order: what it has measured by then is kept, what it has started ends
+ * @returns whether every row could be measured
+ * @throws the reason of the signal; Error if there are no stores, or results cannot be written
+ */
+export async function runBenchmark(
+  options: BenchOptions,
+  print: (text: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
   const chosen = rows.filter((row) =>
     options.rows.length > 0 ? options.rows.includes(row.id) : options.only.includes(row.group),
   );
@@ -33,8 +43,11 @@ export async function runBenchmark(options: BenchOptions, print: (text: string) 
   };
   try {
     run.versions = await versions(environment);
+    const processes = new RowProcesses(environment, options, signal);
     for (const row of chosen) {
-      const result = await runOrTell(row, environment, options);
+      const result = await runOrTell(row, processes, environment);
+      // A row that was ended with the run says nothing of the row.
+      signal.throwIfAborted();
       run.rows.push(result);
       run.load.after = loadavg();
       // After each row: a run that is ended early keeps what it has.
@@ -53,15 +66,15 @@ async function save(run: RunResult, quick: boolean): Promise<void> {
 }
 
 /** A row that cannot be measured is told as such, and the others go on. */
-async function runOrTell(row: Row, environment: Environment, options: BenchOptions): Promise<RowResult> {
+async function runOrTell(row: Row, processes: RowProcesses, environment: Environment): Promise<RowResult> {
   try {
-    return await runRow(row, environment, options);
+    return await processes.measure(row);
   } catch (error) {
-    return failed(row, environment, options, error as Error);
+    return failed(row, environment, error as Error);
   }
 }
 
-const failed = (row: Row, environment: Environment, options: BenchOptions, error: Error): RowResult => ({
+const failed = (row: Row, environment: Environment, error: Error): RowResult => ({
   id: row.id,
   subject: null,
   peer: null,
@@ -77,7 +90,7 @@ const failed = (row: Row, environment: Environment, options: BenchOptions, error
   cpu: { subject: {}, peer: {} },
   wallMs: [],
   measuredAt: new Date().toISOString(),
-  quick: options.quick,
+  quick: environment.quick,
   problem: error.message.split('\n').slice(0, 5).join(' '),
 });
 

@@ -6,8 +6,11 @@ import type { BenchOptions } from './options.ts';
 /** Pairs that may be discarded before a row is given up with fewer. */
 const SPARE_SHARE = 0.7;
 
+/** What a row has to know of what was asked for. */
+export type RowOptions = Pick<BenchOptions, 'pairs' | 'quick'>;
+
 /** Measures one row. @throws Error if its sides do not start, or no pair could be kept */
-export async function runRow(row: Row, environment: Environment, options: BenchOptions): Promise<RowResult> {
+export async function runRow(row: Row, environment: Environment, options: RowOptions): Promise<RowResult> {
   const wanted = options.quick ? options.pairs : Math.min(options.pairs, row.pairs ?? options.pairs);
   const sides = await row.open(environment);
   try {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { killWithThisProcess } from '../child-process.ts';
 
 export type ServiceName = 'api' | 'gateway' | 'receipts' | 'standalone';
 
@@ -43,10 +44,6 @@ export const NODE_FLAGS: Readonly<Record<ServiceName, readonly string[]>> = {
 };
 
 const KEPT_LINES = 200;
-const alive = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
-});
 
 interface Launched {
   child: ChildProcess;
@@ -104,14 +101,9 @@ async function launch(options: ServiceOptions, log: WriteStream | undefined): Pr
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
-  alive.add(child);
+  killWithThisProcess(child);
   const lines: string[] = [];
-  const exited = new Promise<number | null>((resolve) => {
-    child.once('exit', (code) => {
-      alive.delete(child);
-      resolve(code);
-    });
-  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const keep = (line: string) => {
     log?.write(`${line}\n`);
     lines.push(line);
