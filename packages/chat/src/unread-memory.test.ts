@@ -5,6 +5,7 @@ import { rememberingUnread } from './unread-memory.ts';
 /** One conversation per id with seqs in memory that have a row; notes what is counted. */
 function counting(rows: Record<string, number[]>) {
   const counted: string[][] = [];
+  const looked: string[][] = [];
   let now = 0;
   const inner = {
     countUnread: async (_userId: string, ranges: readonly UnreadRange[]) => {
@@ -15,17 +16,19 @@ function counting(rows: Record<string, number[]>) {
       });
       return new Map(counts.filter(([, count]) => count > 0));
     },
-    countRows: async (ranges: readonly SeqRange[]) =>
-      new Map(
-        ranges.map(({ conversationId, fromSeq, toSeq }) => {
-          const within = (rows[conversationId] ?? []).filter((seq) => seq > fromSeq && seq <= toSeq);
-          return [conversationId, within.length] as const;
-        }),
-      ),
+    countRows: async (ranges: readonly SeqRange[]) => {
+      looked.push(ranges.map(({ conversationId }) => conversationId));
+      const counts = ranges.map(({ conversationId, fromSeq, toSeq }) => {
+        const within = (rows[conversationId] ?? []).filter((seq) => seq > fromSeq && seq <= toSeq);
+        return [conversationId, within.length] as const;
+      });
+      return new Map(counts);
+    },
   } as Partial<MessageRepository> as MessageRepository;
   return {
     messages: rememberingUnread(inner, { now: () => now }),
     counted,
+    looked,
     advance: (ms: number) => {
       now += ms;
     },
@@ -58,6 +61,17 @@ test.each([
   for (let turn = 0; turn < 3; turn++) await messages.countUnread('ann', [range('a', 2), range('b', 1)]);
   await messages.countUnread('ann', [range('a', 2, fields), range('b', 1)]);
   expect(counted.slice(2)).toEqual([['a']]);
+});
+
+test('after a change or a reading a count is kept at once, after a message when it is asked for again', async () => {
+  const { messages, counted, looked } = counting({ a: [1, 2, 3] });
+  const ask = (fields: Partial<UnreadRange>) => messages.countUnread('ann', [range('a', 2, fields)]);
+  for (let turn = 0; turn < 2; turn++) await ask({});
+  for (const fields of [{ changeSeq: 1 }, { changeSeq: 1, aboveSeq: 1 }])
+    for (let turn = 0; turn < 2; turn++) await ask(fields);
+  expect([counted.length, looked.length]).toEqual([4, 1]);
+  for (let turn = 0; turn < 3; turn++) await ask({ seq: 3 });
+  expect([counted.length, looked.length]).toEqual([6, 2]);
 });
 
 test('a count over a hole is not kept: its message may come yet', async () => {

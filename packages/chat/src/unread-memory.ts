@@ -11,42 +11,41 @@ const CAPACITY = 50_000;
 
 /** What was counted, and at which counters. */
 interface Counted extends Omit<UnreadRange, 'conversationId'> {
-  /** Absent while it was asked for once only. */
+  /** Each seq of the range had a row. Rows never go, so it stays dense. */
+  isDense: boolean;
+  /** Absent where that is not known. */
   count?: number | undefined;
   until: number;
 }
 
 /**
- * Messages whose unread ones are counted once as long as the conversation's counters and the reader's position stay the same. A count is kept from
- * the second time on that it is asked for, and only where every seq of its range had a row before it was counted: then no message that is on
- * its way can change it, and what else may (a deletion) moves `changeSeq`.
+ * Messages whose unread ones are counted once as long as the conversation's counters and the reader's position stay the same. A count is kept only
+ * where every seq of its range had a row before it was counted: then no message that is on its way can change it, and what else may (a deletion) moves
+ * `changeSeq`. Whether they have is looked up when a count is asked for the second time: after a message that is once, and not in busy conversations.
  */
 export function rememberingUnread(inner: MessageRepository, clock: Clock): MessageRepository {
   const memory = new UnreadMemory(clock);
   return {
     ...inner,
     async countUnread(userId, ranges) {
-      const { counts, missing, askedBefore } = memory.lookUp(userId, ranges);
+      const { counts, missing, dense, askedBefore } = memory.lookUp(userId, ranges);
       if (missing.length === 0) return counts;
-      const dense = await denseAmong(inner, askedBefore);
+      for (const range of await denseAmong(inner, askedBefore)) dense.add(range);
       const counted = await inner.countUnread(userId, missing);
       for (const [conversationId, count] of counted) counts.set(conversationId, count);
-      memory.keep(
-        userId,
-        missing.map((range) => [range, dense.has(range) ? (counted.get(range.conversationId) ?? 0) : undefined]),
-      );
+      memory.keep(userId, missing, dense, counted);
       return counts;
     },
   };
 }
 
 /** Those of the ranges in which each seq up to the conversation's newest has a row. */
-async function denseAmong(inner: MessageRepository, ranges: readonly UnreadRange[]): Promise<Set<UnreadRange>> {
-  if (ranges.length === 0) return new Set();
+async function denseAmong(inner: MessageRepository, ranges: readonly UnreadRange[]): Promise<UnreadRange[]> {
+  if (ranges.length === 0) return [];
   const rows = await inner.countRows(
     ranges.map(({ conversationId, aboveSeq, seq }) => ({ conversationId, fromSeq: aboveSeq, toSeq: seq })),
   );
-  return new Set(ranges.filter(({ conversationId, aboveSeq, seq }) => rows.get(conversationId) === seq - aboveSeq));
+  return ranges.filter(({ conversationId, aboveSeq, seq }) => rows.get(conversationId) === seq - aboveSeq);
 }
 
 class UnreadMemory {
@@ -59,12 +58,16 @@ class UnreadMemory {
     this.#clock = clock;
   }
 
-  /** @returns the counts that are known and not 0, and the ranges of which none is known, with those among them that were asked for before */
+  /**
+   * @returns the counts that are known and not 0, and the ranges of which none is known: those among them that are dense, and those of which that is open
+   *   and that were asked for before
+   */
   lookUp(userId: string, ranges: readonly UnreadRange[]) {
     const known = this.#users.get(userId);
     const now = this.#clock.now();
     const counts = new Map<string, number>();
     const missing: UnreadRange[] = [];
+    const dense = new Set<UnreadRange>();
     const askedBefore: UnreadRange[] = [];
     for (const range of ranges) {
       const counted = known?.get(range.conversationId);
@@ -74,18 +77,27 @@ class UnreadMemory {
         continue;
       }
       missing.push(range);
-      if (isSame) askedBefore.push(range);
+      if (counted && isDenseIn(counted, range)) dense.add(range);
+      else if (isSame) askedBefore.push(range);
     }
-    return { counts, missing, askedBefore };
+    return { counts, missing, dense, askedBefore };
   }
 
-  keep(userId: string, counted: readonly (readonly [range: UnreadRange, count: number | undefined])[]): void {
+  keep(
+    userId: string,
+    ranges: readonly UnreadRange[],
+    dense: ReadonlySet<UnreadRange>,
+    counts: ReadonlyMap<string, number>,
+  ): void {
     const known = this.#users.get(userId) ?? new Map<string, Counted>();
     const until = this.#clock.now() + FRESH_MS;
-    const before = known.size;
-    for (const [{ conversationId, aboveSeq, seq, changeSeq }, count] of counted)
-      known.set(conversationId, { aboveSeq, seq, changeSeq, count, until });
-    this.#size += known.size - before;
+    this.#size -= known.size;
+    for (const range of ranges) {
+      const { conversationId, ...at } = range;
+      const isDense = dense.has(range);
+      known.set(conversationId, { ...at, until, isDense, ...(isDense && { count: counts.get(conversationId) ?? 0 }) });
+    }
+    this.#size += known.size;
     this.#users.delete(userId);
     this.#users.set(userId, known);
     while (this.#size > CAPACITY) this.#forgetOldest();
@@ -101,3 +113,7 @@ class UnreadMemory {
 
 const isOf = (counted: Counted, { aboveSeq, seq, changeSeq }: UnreadRange): boolean =>
   counted.aboveSeq === aboveSeq && counted.seq === seq && counted.changeSeq === changeSeq;
+
+/** Whether what is known of one range says that the other is dense. */
+const isDenseIn = (counted: Counted, { aboveSeq, seq }: UnreadRange): boolean =>
+  counted.isDense && counted.seq === seq && counted.aboveSeq <= aboveSeq;

@@ -11,7 +11,7 @@ export interface SeedPlan {
 export interface Seeded {
   database: string;
   userId: string;
-  conversations: { id: string; seq: number }[];
+  conversations: { id: string; seq: number; changeSeq: number }[];
 }
 
 /** Messages in one insert. */
@@ -47,7 +47,7 @@ export async function seedStore(store: MongoStore, plan: SeedPlan): Promise<Seed
   return {
     database: store.db.databaseName,
     userId: 'heavy',
-    conversations: ids.map((id) => ({ id: id.toHexString(), seq: perConversation })),
+    conversations: ids.map((id) => ({ id: id.toHexString(), seq: perConversation, changeSeq: 0 })),
   };
 }
 

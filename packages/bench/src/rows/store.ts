@@ -19,8 +19,13 @@ interface Operation {
   /** Runs of one measurement. Source: at least two seconds of the embedded store, so that both sides are warm and the 99th percentile is not the slowest one. */
   times: number;
   run(ctx: ChatContext, seeded: Seeded, turn: number): Promise<unknown>;
+  /** Conversations in which something changes before each run: without that an api would answer from memory alone. */
+  changes?: number;
   reads(seeded: Seeded): Partial<Record<'conversations' | 'memberships' | 'messages', number>>;
 }
+
+/** Source: one in a hundred of a user's conversations, since they last looked. */
+const CHANGES = 5;
 
 const at = ({ conversations }: Seeded, turn: number) => conversations[(turn * 7) % conversations.length];
 
@@ -38,11 +43,13 @@ const operations = {
   },
   unread: {
     times: 120,
+    changes: CHANGES,
     run: (ctx, seeded) => unreadCount(ctx, seeded.userId),
     reads: ({ conversations: { length } }) => ({ conversations: length, memberships: length }),
   },
   list: {
     times: 120,
+    changes: CHANGES,
     run: (ctx, seeded) => listConversations(ctx, seeded.userId, {}),
     reads: ({ conversations: { length } }) => ({ conversations: length, memberships: 2 * length }),
   },
@@ -53,7 +60,10 @@ const operations = {
       const behind = at(seeded, turn)?.id;
       const marks = (seq: number) => 4 * seq - 3;
       const cursors = Object.fromEntries(
-        seeded.conversations.map(({ id, seq }) => [id, `${id === behind ? seq - PAGE : seq}.0.${marks(seq)}`]),
+        seeded.conversations.map(({ id, seq, changeSeq }) => [
+          id,
+          `${id === behind ? seq - PAGE : seq}.${changeSeq}.${marks(seq)}`,
+        ]),
       );
       return sync(ctx, { userId: seeded.userId, body: { cursors }, traceId: 'bench' });
     },
@@ -67,10 +77,16 @@ const operations = {
  */
 const WARM_UP = 5;
 
-async function timed(times: number, operation: (turn: number) => Promise<unknown>): Promise<Measurement> {
+/** @param before is done before each run, and not timed */
+async function timed(
+  times: number,
+  operation: (turn: number) => Promise<unknown>,
+  before?: (turn: number) => Promise<unknown>,
+): Promise<Measurement> {
   const run = await observe({}, async () => {
     const elapsed: number[] = [];
     for (let turn = 0; turn < times; turn++) {
+      await before?.(turn);
       const startedAt = performance.now();
       await operation(turn);
       elapsed.push(performance.now() - startedAt);
@@ -82,9 +98,11 @@ async function timed(times: number, operation: (turn: number) => Promise<unknown
 
 function openOperation(environment: Environment, name: keyof typeof operations): Promise<Sides> {
   return starting(async (cleanup) => {
-    const { quick, mongo, redis, seeded } = environment;
-    if (!seeded) throw new Error('rows of the store are measured on what was seeded');
-    const store = cleanup.own(await connectMongo({ url: mongo.url, database: seeded.database }), (s) => s.close());
+    const { quick, mongo, redis } = environment;
+    if (!environment.seeded) throw new Error('rows of the store are measured on what was seeded');
+    const { database } = environment.seeded;
+    const store = cleanup.own(await connectMongo({ url: mongo.url, database }), (s) => s.close());
+    const seeded = await asOfNow(store, environment.seeded);
     const bus = cleanup.own(await openPublisher(redis.url, `bench-store-${process.pid}`), (b) => b.close());
     const clock = { now: () => Date.now() };
     const ctx: ChatContext = {
@@ -98,11 +116,30 @@ function openOperation(environment: Environment, name: keyof typeof operations):
     const operation: Operation = operations[name];
     const same = await sameBytes(store, operation.reads(seeded), name);
     const times = quick ? Math.ceil(operation.times / 6) : operation.times;
-    const subject = () => timed(times, (turn) => operation.run(ctx, seeded, turn));
-    const peer = () => timed(times, () => same.find({ owner: 'heavy' }).toArray());
+    const change = (turn: number) => changeSome(store, seeded, operation.changes ?? 0, turn);
+    const subject = () => timed(times, (turn) => operation.run(ctx, seeded, turn), change);
+    const peer = () => timed(times, () => same.find({ owner: 'heavy' }).toArray(), change);
     for (let round = 0; round < WARM_UP; round++) for (const side of [subject, peer]) await side();
     return { subject, peer };
   });
+}
+
+/** A change in some conversations, other ones each time: their counters move as by a deletion. */
+async function changeSome(store: MongoStore, seeded: Seeded, count: number, turn: number): Promise<void> {
+  const from = turn * count;
+  const chosen = Array.from({ length: count }, (_, i) => at(seeded, from + i)?.id ?? '');
+  await Promise.all(chosen.map((id) => store.conversations.takeChangeSeq(id)));
+}
+
+/** As seeded, but for what rows before this one changed. */
+async function asOfNow(store: MongoStore, seeded: Seeded): Promise<Seeded> {
+  const { userId, conversations } = seeded;
+  const heads = await store.conversations.headsFor(
+    userId,
+    conversations.map(({ id }) => id),
+  );
+  const changeSeqs = new Map(heads.map(({ id, changeSeq }) => [id, changeSeq]));
+  return { ...seeded, conversations: conversations.map((c) => ({ ...c, changeSeq: changeSeqs.get(c.id) ?? 0 })) };
 }
 
 /** A database for all of these rows, named by the process that makes it: one that dies in between leaves nothing that counts. */
