@@ -1,52 +1,64 @@
 import { fileURLToPath } from 'node:url';
 import {
   eventually,
-  type FoundStore,
   findMongo,
   findOnPath,
   findRedis,
   spawnTestProcess,
   startRedis,
   stopTestProcess,
+  type TestProcess,
   tempDir,
 } from '@confab/testkit';
 import type { Environment } from '../row.ts';
-import { starting } from './cleanup.ts';
+import { type Cleanup, starting } from './cleanup.ts';
 
-/** Stores for the whole run. Redis is started for it where that can be done, so that its CPU can be read. */
+/** Milliseconds until the embedded store must be ready. */
+const START_MS = 20_000;
+
+/**
+ * Stores for the whole run. Redis is started for it where that can be done, so that its CPU can be read.
+ * @returns what every row gets; `close` ends what was started
+ * @throws Error if a store does not start, or there is no Redis; what was started has ended by then
+ */
 export function openEnvironment(
   options: Pick<Environment, 'quick' | 'log'>,
 ): Promise<Environment & { close(): Promise<void> }> {
   return starting(async (cleanup) => {
-    const { url, source } = cleanup.own(await openMongo(), (store) => store.stop());
+    const mongo = await openMongo(cleanup);
     if (!process.env.REDIS_URL && findOnPath('redis-server')) {
       const redis = cleanup.own(await startRedis(), (server) => server.stop());
-      return { ...options, mongo: { url, source }, redis: { url: redis.url, pid: redis.pid } };
+      return { ...options, mongo, redis: { url: redis.url, pid: redis.pid } };
     }
     const found = cleanup.own(await findRedis(), (store) => store.stop());
-    return { ...options, mongo: { url, source }, redis: { url: found.url, pid: undefined } };
+    return { ...options, mongo, redis: { url: found.url, pid: undefined } };
   });
 }
 
 /** As everywhere, but the embedded server as a process of its own: in ours it would take the generator's processor. */
-async function openMongo(): Promise<FoundStore> {
-  if (process.env.MONGODB_URL) return { ...(await findMongo()), source: describe(process.env.MONGODB_URL) };
-  const folder = await tempDir('bench-store');
+async function openMongo(cleanup: Cleanup): Promise<Environment['mongo']> {
+  if (process.env.MONGODB_URL) {
+    const { url } = cleanup.own(await findMongo(), (store) => store.stop());
+    return { url, source: describe(process.env.MONGODB_URL) };
+  }
+  const folder = cleanup.own(await tempDir('bench-store'), (dir) => dir.remove());
   const entry = fileURLToPath(new URL('../../../embedded-mongo/src/main.ts', import.meta.url));
-  const server = spawnTestProcess(process.execPath, [
-    ...['--conditions=confab-source', '--disable-warning=ExperimentalWarning'],
-    ...[entry, '--data', folder.path, '--port', '0'],
-  ]);
+  const args = ['--conditions=confab-source', '--disable-warning=ExperimentalWarning', entry];
+  const started = spawnTestProcess(process.execPath, [...args, '--data', folder.path, '--port', '0']);
+  const server = cleanup.own(started, (target) => stopTestProcess(target));
+  return { url: withoutRetryableWrites(await urlOf(server)), source: 'embedded' };
+}
+
+/** What the embedded server prints once it is ready. @throws Error with what it wrote, if it ends or takes too long */
+async function urlOf({ child, output }: TestProcess): Promise<string> {
   const url = await eventually(() => {
-    const found = /MONGODB_URL=(\S+)/.exec(server.output())?.[1];
-    if (found === undefined) throw new Error(`the embedded store is not ready: ${server.output()}`);
+    const found = /MONGODB_URL=(\S+)/.exec(output())?.[1];
+    const ended = child.exitCode !== null || child.signalCode !== null;
+    if (found === undefined && !ended) throw new Error(`the embedded store is not ready: ${output()}`);
     return found;
-  }, 20_000);
-  const stop = async () => {
-    await stopTestProcess(server);
-    await folder.remove();
-  };
-  return { url: withoutRetryableWrites(url), source: 'embedded', stop };
+  }, START_MS);
+  if (url === undefined) throw new Error(`the embedded store did not start: ${output()}`);
+  return url;
 }
 
 const withoutRetryableWrites = (url: string) => `${url.replace(/\/$/, '')}/?retryWrites=false`;
