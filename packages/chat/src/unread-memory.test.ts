@@ -121,7 +121,7 @@ test('a count serves for a minute', async () => {
   expect(counted).toHaveLength(3);
 });
 
-test('whoever asked longest ago is forgotten first, beyond fifty thousand counts', async () => {
+test('the user for whom it was counted longest ago is forgotten first, beyond fifty thousand counts', async () => {
   const ids = Array.from({ length: 20_000 }, (_, i) => `c${i}`);
   const { messages, counted } = counting(Object.fromEntries(ids.map((id) => [id, [1]])));
   const ask = (user: string) =>

@@ -50,7 +50,7 @@ async function denseAmong(inner: MessageRepository, ranges: readonly UnreadRange
 
 class UnreadMemory {
   readonly #clock: Clock;
-  /** By user and conversation, whoever asked last at the end. */
+  /** By user and conversation; for whom messages were counted last, which in use is once a minute at least, stands at the end. */
   readonly #users = new Map<string, Map<string, Counted>>();
   #size = 0;
 
