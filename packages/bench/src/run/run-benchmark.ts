@@ -20,16 +20,14 @@ const DOCUMENT = fileURLToPath(new URL('docs/', root));
  * @param print takes each line as it comes
  * @param signal ends the run early, and in order: what it has measured by then is kept, what it has started ends
  * @returns whether every row could be measured
- * @throws the reason of the signal; Error if there are no stores, or results cannot be written
+ * @throws the reason of the signal; Error if there is no such row, there are no stores, or results cannot be written
  */
 export async function runBenchmark(
   options: BenchOptions,
   print: (text: string) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const chosen = rows.filter((row) =>
-    options.rows.length > 0 ? options.rows.includes(row.id) : options.only.includes(row.group),
-  );
+  const chosen = chosenRows(options);
   const startedAt = new Date().toISOString();
   const before = loadavg();
   const environment = await openEnvironment({ quick: options.quick, log: print });
@@ -58,6 +56,15 @@ export async function runBenchmark(
     await environment.close();
   }
   return run.rows.every((result) => result.problem === undefined);
+}
+
+/** @throws Error for a row that there is not */
+function chosenRows({ rows: ids, only }: BenchOptions): Row[] {
+  const unknown = ids.find((id) => !rows.some((row) => row.id === id));
+  if (unknown !== undefined) {
+    throw new Error(`there is no row "${unknown}"; there are ${rows.map(({ id }) => id).join(', ')}`);
+  }
+  return rows.filter((row) => (ids.length > 0 ? ids.includes(row.id) : only.includes(row.group)));
 }
 
 async function save(run: RunResult, quick: boolean): Promise<void> {
