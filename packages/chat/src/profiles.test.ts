@@ -40,7 +40,7 @@ test('a profile is asked for once while it is fresh, unknown users too, and agai
 });
 
 test('a profile that is used is fetched again before its time is over, together with others, and nobody waits for it', async () => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
     const { repository, asked } = countingUsers();
     let now = 0;
@@ -64,7 +64,7 @@ test('a profile that is used is fetched again before its time is over, together 
 });
 
 test('what was written while it was fetched ahead is not overwritten by the answer', async () => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
     const { repository } = countingUsers();
     let now = 0;
@@ -94,7 +94,7 @@ test('what was written while it was fetched ahead is not overwritten by the answ
 });
 
 test('a fetch ahead that fails harms nobody', async () => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
     const { repository, asked } = countingUsers();
     let now = 0;
@@ -131,4 +131,72 @@ test('only a first contact or changed claims cost a write', async () => {
   const contacts = createContactBook(repository);
   for (const name of ['Alice', 'Alice', 'Alice', 'Alicia']) await contacts.meet('alice', { name });
   expect(written).toHaveLength(2);
+});
+
+test('what is looked up in one turn is one query, and what is being looked up is not asked for again', async () => {
+  const { repository, asked } = countingUsers();
+  const answers: (() => void)[] = [];
+  const slow: UserRepository = {
+    ...repository,
+    findMany: async (ids) => {
+      const found = await repository.findMany(ids);
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return found;
+    },
+  };
+  const users = cachedUsers(slow, { now: () => 0 });
+  for (const id of ['alice', 'bob']) await repository.merge(id, { name: id });
+  const together = [['alice'], ['alice', 'bob'], ['bob']].map((ids) => users.findMany(ids));
+  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  const later = [['alice'], ['alice', 'carol']].map((ids) => users.findMany(ids));
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  for (const answer of answers) answer();
+  const found = await Promise.all([...together, ...later]);
+  expect(found.map((list) => list.map(({ id }) => id))).toEqual([
+    ['alice'],
+    ['alice', 'bob'],
+    ['bob'],
+    ['alice'],
+    ['alice'],
+  ]);
+  expect(asked).toEqual([['alice', 'bob'], ['carol']]);
+});
+
+test('who looks up what was written while it was looked up gets what was written', async () => {
+  const { repository } = countingUsers();
+  const answers: (() => void)[] = [];
+  const slow: UserRepository = {
+    ...repository,
+    findMany: async (ids) => {
+      const found = await repository.findMany(ids);
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return found;
+    },
+  };
+  const users = cachedUsers(slow, { now: () => 0 });
+  await repository.merge('alice', { name: 'Alice' });
+  const before = users.findMany(['alice']);
+  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  await users.merge('alice', { name: 'Alicia' });
+  const after = users.findMany(['alice']);
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  for (const answer of answers) answer();
+  expect((await before)[0]?.profile.name).toBe('Alice');
+  expect((await after)[0]?.profile.name).toBe('Alicia');
+  expect((await users.findMany(['alice']))[0]?.profile.name).toBe('Alicia');
+});
+
+test('a look-up that fails is told to all who waited for it, and is made anew for the next', async () => {
+  const { repository } = countingUsers();
+  let away = true;
+  const failing: UserRepository = {
+    ...repository,
+    findMany: (ids) => (away ? Promise.reject(new Error('away')) : repository.findMany(ids)),
+  };
+  const users = cachedUsers(failing, { now: () => 0 });
+  await repository.merge('alice', { name: 'Alice' });
+  const outcomes = await Promise.allSettled([users.findMany(['alice']), users.findMany(['alice'])]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  away = false;
+  expect(await users.findMany(['alice'])).toHaveLength(1);
 });

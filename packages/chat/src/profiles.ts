@@ -1,4 +1,5 @@
 import type { UserProfile } from '@confab/contracts';
+import { gather } from './gather.ts';
 import type { StoredUser } from './model.ts';
 import type { Clock } from './ports/environment.ts';
 import type { UserRepository } from './ports/repositories.ts';
@@ -19,8 +20,8 @@ const FRESH_MS = 5_000;
 const AHEAD_MS = 2_500;
 /** Milliseconds between two fetches ahead, each for all that came due meanwhile. Source: a hundredth of the store's time at worst. */
 const AHEAD_EVERY_MS = 100;
-/** Profiles of such a fetch; more are not fetched ahead. Source: a look-up of 500 ids takes the store about as long as a page of history. */
-const AHEAD_AT_ONCE = 500;
+/** Profiles of one query; of a fetch ahead there is one. Source: a look-up of 500 ids takes the store about as long as a page of history. */
+const AT_ONCE = 500;
 /** Profiles kept. Source: 20,000 of about 300 bytes are 6 MB. */
 const CAPACITY = 20_000;
 
@@ -36,8 +37,12 @@ export function cachedUsers(inner: UserRepository, clock: Clock): UserRepository
     entries.set(id, { user, until: clock.now() + FRESH_MS });
     if (entries.size > CAPACITY) entries.delete(entries.keys().next().value as string);
   };
+  const { fetch, drop } = fetchingOnce(inner, keep);
   const forget = (ids: string[]) => {
-    for (const id of ids) entries.delete(id);
+    for (const id of ids) {
+      entries.delete(id);
+      drop(id);
+    }
   };
   return {
     async findMany(ids) {
@@ -46,11 +51,10 @@ export function cachedUsers(inner: UserRepository, clock: Clock): UserRepository
       for (const id of ids) fetchAhead(id, now);
       const found = new Map<string, StoredUser | undefined>(ids.map((id) => [id, entries.get(id)?.user]));
       if (stale.length > 0) {
-        const fresh = new Map((await inner.findMany(stale)).map((user) => [user.id, user]));
-        for (const id of stale) {
-          keep(id, fresh.get(id));
-          found.set(id, fresh.get(id));
-        }
+        const fresh = await Promise.all(stale.map(fetch));
+        stale.forEach((id, index) => {
+          found.set(id, fresh[index]);
+        });
       }
       return [...found.values()].filter((user) => user !== undefined);
     },
@@ -65,6 +69,41 @@ export function cachedUsers(inner: UserRepository, clock: Clock): UserRepository
     setLastSeen: inner.setLastSeen,
     exists: inner.exists,
   };
+}
+
+/**
+ * Fetches profiles, those that are asked for in one turn by one query, and those that are under way not again: a burst of somebody who is not known here yet
+ * asked once for each of its messages.
+ * @returns `drop`: the answer that is under way is older than what is asked for from now on
+ */
+function fetchingOnce(inner: UserRepository, keep: (id: string, user: StoredUser | undefined) => void) {
+  const underWay = new Map<string, Promise<StoredUser | undefined>>();
+  const gathered = gather<string, StoredUser | undefined>({
+    size: AT_ONCE,
+    atOnce: Number.POSITIVE_INFINITY,
+    patienceMs: 0,
+    run: async (ids) => {
+      const users = new Map((await inner.findMany(ids)).map((user) => [user.id, user]));
+      return ids.map((id) => ({ status: 'fulfilled', value: users.get(id) }));
+    },
+  });
+
+  const fetch = (id: string): Promise<StoredUser | undefined> => {
+    const earlier = underWay.get(id);
+    if (earlier) return earlier;
+    const isNewest = () => underWay.get(id) === fetching;
+    const fetching: Promise<StoredUser | undefined> = gathered(id)
+      .then((user) => {
+        if (isNewest()) keep(id, user);
+        return user;
+      })
+      .finally(() => {
+        if (isNewest()) underWay.delete(id);
+      });
+    underWay.set(id, fetching);
+    return fetching;
+  };
+  return { fetch, drop: (id: string) => underWay.delete(id) };
 }
 
 /** @returns what plans the fetch of a profile that is used and has served half its time */
@@ -87,7 +126,7 @@ function fetchingAhead(
 
   return (id: string, now: number): void => {
     const entry = entries.get(id);
-    if (!entry || entry.ahead || due.size >= AHEAD_AT_ONCE) return;
+    if (!entry || entry.ahead || due.size >= AT_ONCE) return;
     const left = entry.until - now;
     if (left <= 0 || left > FRESH_MS - AHEAD_MS) return;
     if (due.size === 0) setTimeout(fetchDue, AHEAD_EVERY_MS).unref();

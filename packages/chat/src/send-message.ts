@@ -8,6 +8,7 @@ import type { PublishedMarks } from './outbox.ts';
 import type { SeqTaken } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { newMessageView, publishMessage } from './publish.ts';
+import { type PublishTurn, publishTurn } from './publish-order.ts';
 import { isPlain, openWaveCall } from './send-waves.ts';
 import { shareSend } from './shared-sends.ts';
 import { viewMedia } from './view-media.ts';
@@ -23,16 +24,15 @@ export interface SendRequest {
   traceId: string;
 }
 
+type SendContext = ChatContext & { published: PublishedMarks };
+
 /**
  * Stores a message and tells every participant's gateway.
  * @returns the message as readers see it; for a client id used before, the message of that time
  * @throws ChatError VALIDATION_FAILED (neither text nor media), NOT_FOUND (conversation foreign or unknown, reply to something invisible),
  *   RATE_LIMITED, UNAVAILABLE (the store did not answer: the same clientMessageId again settles it)
  */
-export async function sendMessage(
-  ctx: ChatContext & { published: PublishedMarks },
-  request: SendRequest,
-): Promise<Message> {
+export async function sendMessage(ctx: SendContext, request: SendRequest): Promise<Message> {
   const wave = openWaveCall(ctx.store);
   const sent = sendBy(wave, ctx, request);
   wave.go();
@@ -45,7 +45,7 @@ export async function sendMessage(
  * @returns the outcome of each: what `sendMessage` returns or throws
  */
 export function sendInOrder(
-  ctx: ChatContext & { published: PublishedMarks },
+  ctx: SendContext,
   requests: readonly SendRequest[],
 ): Promise<PromiseSettledResult<Message>[]> {
   const wave = openWaveCall(ctx.store);
@@ -57,7 +57,7 @@ export function sendInOrder(
 /** Adds the send to the wave in the same turn: who calls for several has them in order. */
 async function sendBy(
   wave: OneCall<() => Promise<Message>, Message>,
-  ctx: ChatContext & { published: PublishedMarks },
+  ctx: SendContext,
   request: SendRequest,
 ): Promise<Message> {
   const { senderId, body } = request;
@@ -70,30 +70,41 @@ async function sendBy(
   return shareSend(ctx.store, senderId, body, () => (isPlain(body) ? wave.add(send) : send()));
 }
 
-async function storeAndTell(
-  ctx: ChatContext & { published: PublishedMarks },
-  { senderId, body, traceId }: SendRequest,
-): Promise<Message> {
+async function storeAndTell(ctx: SendContext, { senderId, body, traceId }: SendRequest): Promise<Message> {
   const message = draft(ctx, senderId, body);
   const attached = await attachOrFindOriginal(ctx, message, body);
   if ('original' in attached) return describe(ctx, attached.original);
   message.media = attached.items;
-  const { conversation, original } = await storeWith(ctx, message, attached);
-  if (original) return describe(ctx, original, conversation);
+  const turn = publishTurn(ctx.store, message.conversationId);
+  try {
+    const { conversation, original } = await storeWith(ctx, message, attached, turn);
+    if (original) return await describe(ctx, original, conversation);
+    await ctx.atStep?.('message-stored');
+    return await tell(ctx, message, { participants: conversation.participants, traceId, turn });
+  } finally {
+    turn.leave();
+  }
+}
 
-  await ctx.atStep?.('message-stored');
+/** @returns the message as its readers get it */
+async function tell(
+  ctx: SendContext,
+  message: StoredMessage,
+  { participants, traceId, turn }: { participants: readonly string[]; traceId: string; turn: PublishTurn },
+): Promise<Message> {
+  const { id: messageId, conversationId, seq, senderId } = message;
   const sender = (await usersById(ctx.store.users, [senderId])).get(senderId);
   const view = await newMessageView(ctx, message, sender);
+  await turn.wait();
   try {
-    await publishMessage(ctx, message, view, { participants: conversation.participants, traceId });
-    ctx.published.add(message.id);
-    ctx.log.debug(
-      { traceId, messageId: message.id, conversationId: message.conversationId, seq: message.seq },
-      'message sent',
-    );
+    const publishing = publishMessage(ctx, message, view, { participants, traceId });
+    turn.leave();
+    await publishing;
+    ctx.published.add(messageId);
+    ctx.log.debug({ traceId, messageId, conversationId, seq }, 'message sent');
   } catch (error) {
     // Stored is sent: the mark `unpublished` stays, and the relay delivers it once the bus is back.
-    ctx.log.warn({ err: error, traceId, messageId: message.id }, 'message stored but not published; left to the relay');
+    ctx.log.warn({ err: error, traceId, messageId }, 'message stored but not published; left to the relay');
   }
   return view;
 }
@@ -120,10 +131,15 @@ async function attachOrFindOriginal(
 }
 
 /** Stores the message; what it claimed is given back where it is certain that it was not stored. */
-async function storeWith(ctx: ChatContext, message: StoredMessage, attached: Attachment): Promise<Stored> {
+async function storeWith(
+  ctx: ChatContext,
+  message: StoredMessage,
+  attached: Attachment,
+  turn: PublishTurn,
+): Promise<Stored> {
   await ctx.atStep?.('media-claimed');
   try {
-    const stored = await store(ctx, message);
+    const stored = await store(ctx, message, turn);
     if (stored.original) await attached.release();
     return stored;
   } catch (error) {
@@ -192,13 +208,14 @@ interface Stored {
   original?: StoredMessage;
 }
 
-async function store(ctx: ChatContext, message: StoredMessage): Promise<Stored> {
+async function store(ctx: ChatContext, message: StoredMessage, turn: PublishTurn): Promise<Stored> {
   for (let attempt = 0; attempt < SEQ_ATTEMPTS; attempt++) {
     const { id: messageId, senderId, text, messageType, createdAt } = message;
     const preview = { messageId, senderId, text, messageType, createdAt, deletedAt: null };
     const conversation = await ctx.store.conversations.takeSeq(message.conversationId, senderId, preview);
     if (!conversation) throw new ChatError('NOT_FOUND');
     message.seq = conversation.seq;
+    turn.enter();
     await ctx.atStep?.('seq-taken');
     const inserted = await ctx.store.messages.insert(message);
     if (inserted.kind === 'inserted') return { message, conversation };
