@@ -3,6 +3,7 @@ import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { StoredConversation, StoredMembership, StoredPreview } from './model.ts';
 import { settledPositions } from './own-row.ts';
+import type { MemberMarks, OwnPosition } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { unreadIn } from './unread.ts';
 import { conversationView, previewOf, watermarksOf } from './views.ts';
@@ -19,17 +20,48 @@ export async function listConversations(
 ): Promise<{ conversations: Conversation[]; nextCursor?: string }> {
   const limit = page.limit ?? limits.conversationLimit;
   const before = page.before === undefined ? undefined : parseCursor(page.before);
+  // Asked for first: what is read beside the conversations begins with it.
+  const ownPositions = ctx.store.memberships.positionsOf(userId);
+  const marks = ownPositions.then((own) => marksBeside(ctx, userId, own, limit));
+  // Whoever waits for them is told; nobody does where the list itself fails.
+  marks.catch(() => {});
   const [rows, positions] = await Promise.all([
     ctx.store.conversations.listFor(userId, { limit: limit + 1, ...(before && { before }) }),
-    ctx.store.memberships.positionsOf(userId),
+    ownPositions,
   ]);
   const shown = untilTooManyPeople(rows.slice(0, limit));
   const last = shown.at(-1);
   const own = settledPositions(ctx, userId, shown, positions);
   return {
-    conversations: await describeConversations(ctx, userId, shown, own),
+    conversations: await describeConversations(ctx, userId, shown, { own, marks }),
     ...(rows.length > shown.length && last && { nextCursor: `${last.lastMessageAt.getTime()}.${last.id}` }),
   };
+}
+
+/** Rows of other members that are read before it is known whose they are. Source: a third of what a list of 500 conversations of two costs the store. */
+const MARKS_BESIDE = 2_000;
+
+/**
+ * The marks of the others in the user's conversations, read beside these: after them it would be one more wait.
+ * @param limit conversations of the page
+ * @returns undefined where it might be in vain: the page does not show all of them, or they have too many members
+ */
+async function marksBeside(
+  ctx: ChatContext,
+  userId: string,
+  positions: readonly OwnPosition[],
+  limit: number,
+): Promise<MarksBeside | undefined> {
+  const ids = positions.filter(({ active }) => active).map(({ conversationId }) => conversationId);
+  if (ids.length === 0 || ids.length > limit) return undefined;
+  const rows = await ctx.store.memberships.marksOfOthers(userId, ids, MARKS_BESIDE);
+  return rows.length < MARKS_BESIDE ? { ids: new Set(ids), rows } : undefined;
+}
+
+/** Marks of all others in these conversations. */
+interface MarksBeside {
+  ids: ReadonlySet<string>;
+  rows: MemberMarks[];
 }
 
 /** Participants on one page. Source: 20,000 of about 150 bytes are 3 MB; only large groups come near. */
@@ -60,30 +92,42 @@ export async function describeConversation(
   return view as Conversation;
 }
 
-/**
- * Conversations as the user sees them: everything else that is shown is looked up for all of them at once.
- * @param own the user's positions in them, where they are being read already
- */
+/** What is being read already. */
+interface Beside {
+  /** The user's positions in the conversations. */
+  own: Promise<Own>;
+  marks: Promise<MarksBeside | undefined>;
+}
+
+/** Conversations as the user sees them: everything else that is shown is looked up for all of them at once. */
 export async function describeConversations(
   ctx: ChatContext,
   userId: string,
   list: readonly StoredConversation[],
-  own?: Promise<Own>,
+  beside?: Beside,
 ): Promise<Conversation[]> {
   if (list.length === 0) return [];
-  const rows =
-    own ??
-    ownRows(
-      ctx,
-      userId,
-      list.map((c) => c.id),
-    );
+  const ids = list.map((c) => c.id);
+  const own = beside?.own ?? ownRows(ctx, userId, ids);
   const [views, unread] = await Promise.all([
-    viewsWithoutCounts(ctx, userId, list, rows),
-    rows.then((positions) => unreadIn(ctx, userId, list, (id) => positions.get(id))),
+    viewsWithoutCounts(ctx, userId, list, { own, marks: marksOfOthers(ctx, userId, ids, beside?.marks) }),
+    own.then((positions) => unreadIn(ctx, userId, list, (id) => positions.get(id))),
   ]);
   for (const view of views) view.unreadCount = unread.get(view._id) ?? 0;
   return views;
+}
+
+/** Those that are not being read already are asked for. */
+async function marksOfOthers(
+  ctx: ChatContext,
+  userId: string,
+  ids: readonly string[],
+  beside: Beside['marks'] | undefined,
+): Promise<MemberMarks[]> {
+  const known = await beside;
+  const missing = ids.filter((id) => !known?.ids.has(id));
+  const rows = missing.length > 0 ? await ctx.store.memberships.marksOfOthers(userId, missing) : [];
+  return known ? [...known.rows, ...rows] : rows;
 }
 
 /** All else is put together while the store counts what is unread, which takes longest: it was a quarter of our CPU for 500. */
@@ -91,7 +135,7 @@ async function viewsWithoutCounts(
   ctx: ChatContext,
   userId: string,
   list: readonly StoredConversation[],
-  own: Promise<Own>,
+  { own, marks }: { own: Promise<Own>; marks: Promise<MemberMarks[]> },
 ): Promise<Conversation[]> {
   const everybody = new Set(
     list.flatMap((c) => [...c.participants, ...(c.lastMessage ? [c.lastMessage.senderId] : [])]),
@@ -100,10 +144,7 @@ async function viewsWithoutCounts(
     own,
     own.then((positions) => visiblePreviews(ctx, userId, list, positions)),
     // the user's own rows are read already
-    ctx.store.memberships.marksOfOthers(
-      userId,
-      list.map((c) => c.id),
-    ),
+    marks,
     usersById(ctx.store.users, everybody),
     onlineOrUnknown(ctx, [...everybody]),
   ]);

@@ -68,11 +68,11 @@ export function createMembershipRepository(collections: Collections): Membership
         if (ids.length === 0) return [];
         return (await rows({ conversationId: { $in: ids.map(oid) } })).map(toMembership);
       }),
-    marksOfOthers: (userId, ids) =>
+    marksOfOthers: (userId, ids, limit) =>
       guarded(async () => {
         const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1, readSeq: 1 };
         const filter = { conversationId: { $in: ids.map(oid) }, userId: { $ne: userId } };
-        return (await rows(filter, projection, MARKS_AT_ONCE)).map(toMarks);
+        return (await findRows(db, memberships, filter, { projection, limit }, MARKS_AT_ONCE)).map(toMarks);
       }),
     deliveredIn: (ids) =>
       guarded(async () => {

@@ -184,8 +184,11 @@ export interface MessageAuthor {
 export interface MembershipRepository {
   /** Rows of the conversation's members; a member without a row has read and received nothing. */
   ofConversations(conversationIds: string[]): Promise<StoredMembership[]>;
-  /** Of the same rows, but for this user's, how far the members have received and read, alone. */
-  marksOfOthers(userId: string, conversationIds: string[]): Promise<MemberMarks[]>;
+  /**
+   * Of the same rows, but for this user's, how far the members have received and read, alone.
+   * @param atMost rows, whichever; absent: all
+   */
+  marksOfOthers(userId: string, conversationIds: string[], atMost?: number): Promise<MemberMarks[]>;
   /** Of the same rows, how far messages have reached, alone. */
   deliveredIn(conversationIds: string[]): Promise<DeliveredMark[]>;
   /** What the rows of each conversation's members, those who left too, come to; conversations without rows are absent. */
