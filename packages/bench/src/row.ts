@@ -1,3 +1,4 @@
+import type { ServiceName } from '@confab/testkit';
 import type { Measure } from './measure/pairs.ts';
 import type { Seeded } from './rows/seed-store.ts';
 
@@ -34,6 +35,8 @@ export interface Row {
   better: 'higher' | 'lower';
   /** Whether the result depends on the store. */
   usesStore: boolean;
+  /** The service whose code the row runs in its own process, which then has that one's flags of Node. */
+  plays?: ServiceName;
   /** Pairs of a run that is not quick, if not the usual number. */
   pairs?: number;
   /** Makes data that is too much to be made for each row: once in a run, in a process of its own, for all rows that have a `seed`. */

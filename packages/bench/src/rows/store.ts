@@ -183,6 +183,7 @@ const rowOf = (name: keyof typeof operations, title: string): Row => ({
   goal: 1.5,
   better: 'lower',
   usesStore: true,
+  plays: 'api',
   seed,
   open: (environment) => openOperation(environment, name),
 });

@@ -7,6 +7,8 @@ export type Report<Result> = { log: string } | { result: Result } | { problem: s
 export interface ApartOptions {
   /** A module that takes the task as its first message and sends reports. */
   entry: URL;
+  /** Of Node, beside those of this process. None if absent. */
+  flags?: readonly string[];
   /** Takes each line as it comes. */
   log(text: string): void;
   /** Kills the process. */
@@ -19,10 +21,17 @@ export interface ApartOptions {
  * @returns the result that it sent
  * @throws Error with the problem that it sent, or how it ended if it sent neither; the reason of the signal
  */
-export async function runApart<Result>(task: object, { entry, log, signal }: ApartOptions): Promise<Result> {
+export async function runApart<Result>(
+  task: object,
+  { entry, flags = [], log, signal }: ApartOptions,
+): Promise<Result> {
   signal.throwIfAborted();
   // As JSON what never arrived, which counts as endless, would be null.
-  const child = fork(entry, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(entry, {
+    execArgv: [...process.execArgv, ...flags],
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   killWithThisProcess(child);
   const kill = () => child.kill('SIGKILL');
   signal.addEventListener('abort', kill);

@@ -1,3 +1,4 @@
+import { NODE_FLAGS } from '@confab/testkit';
 import type { RowResult } from '../report/results.ts';
 import type { Environment, Row } from '../row.ts';
 import type { Seeded } from '../rows/seed-store.ts';
@@ -45,6 +46,7 @@ export class RowProcesses {
       ...{ what, row: row.id, options: this.#options },
       environment: { redis, mongo, quick, seeded: row.seed && this.#seeded },
     };
-    return runApart<Result>(task, { entry: ENTRY, log, signal: this.#signal });
+    const flags = row.plays && NODE_FLAGS[row.plays];
+    return runApart<Result>(task, { entry: ENTRY, ...(flags && { flags }), log, signal: this.#signal });
   }
 }

@@ -37,9 +37,9 @@ export interface ServiceProcess {
 
 /** Flags of Node with which a service runs in production: those of its image. */
 export const NODE_FLAGS: Readonly<Record<ServiceName, readonly string[]>> = {
-  api: [],
+  api: ['--no-allocation-site-pretenuring'],
   gateway: ['--max-semi-space-size=16'],
-  receipts: [],
+  receipts: ['--no-allocation-site-pretenuring'],
   standalone: [],
 };
 
