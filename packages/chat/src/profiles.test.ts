@@ -26,6 +26,17 @@ function countingUsers() {
   return { repository, asked, written };
 }
 
+/** A cache over a repository whose answers wait until they are called for, in the order of the queries. */
+function answeringLater(repository: UserRepository) {
+  const answers: (() => void)[] = [];
+  const findMany: UserRepository['findMany'] = async (ids) => {
+    const found = await repository.findMany(ids);
+    await new Promise<void>((resolve) => answers.push(resolve));
+    return found;
+  };
+  return { users: cachedUsers({ ...repository, findMany }, { now: () => 0 }), answers };
+}
+
 test('a profile is asked for once while it is fresh, unknown users too, and again after that', async () => {
   const { repository, asked } = countingUsers();
   let now = 0;
@@ -135,16 +146,7 @@ test('only a first contact or changed claims cost a write', async () => {
 
 test('what is looked up in one turn is one query, and what is being looked up is not asked for again', async () => {
   const { repository, asked } = countingUsers();
-  const answers: (() => void)[] = [];
-  const slow: UserRepository = {
-    ...repository,
-    findMany: async (ids) => {
-      const found = await repository.findMany(ids);
-      await new Promise<void>((resolve) => answers.push(resolve));
-      return found;
-    },
-  };
-  const users = cachedUsers(slow, { now: () => 0 });
+  const { users, answers } = answeringLater(repository);
   for (const id of ['alice', 'bob']) await repository.merge(id, { name: id });
   const together = [['alice'], ['alice', 'bob'], ['bob']].map((ids) => users.findMany(ids));
   await vi.waitFor(() => expect(answers).toHaveLength(1));
@@ -164,16 +166,7 @@ test('what is looked up in one turn is one query, and what is being looked up is
 
 test('who looks up what was written while it was looked up gets what was written', async () => {
   const { repository } = countingUsers();
-  const answers: (() => void)[] = [];
-  const slow: UserRepository = {
-    ...repository,
-    findMany: async (ids) => {
-      const found = await repository.findMany(ids);
-      await new Promise<void>((resolve) => answers.push(resolve));
-      return found;
-    },
-  };
-  const users = cachedUsers(slow, { now: () => 0 });
+  const { users, answers } = answeringLater(repository);
   await repository.merge('alice', { name: 'Alice' });
   const before = users.findMany(['alice']);
   await vi.waitFor(() => expect(answers).toHaveLength(1));
