@@ -38,7 +38,10 @@ export async function listConversations(
   };
 }
 
-/** Rows of other members that are read before it is known whose they are. Source: a third of what a list of 500 conversations of two costs the store. */
+/**
+ * Rows of other members that are read before it is known how many there are. Source: four for each of 500 conversations; where there are more, what is
+ * read in vain is less than what has to be read of them then.
+ */
 const MARKS_BESIDE = 2_000;
 
 /**

@@ -30,6 +30,7 @@ export interface PublishTurn {
   leave(): void;
 }
 
+/** The turn of a message that has no seq yet: it is in nobody's way before `enter`. */
 export function publishTurn(store: ChatContext['store'], conversationId: string): PublishTurn {
   const last = lastPlaces.get(store) ?? new Map<string, Place>();
   lastPlaces.set(store, last);
