@@ -154,3 +154,46 @@ it('keeps a distance between runs of several calls, and none between lone ones',
   await expect.poll(itemsOf).toEqual([[1], [2], [3, 4, 5], [6]]);
   expect(performance.now() - startedAt).toBeGreaterThan(60);
 });
+
+it('keeps less of a distance after a small run, once enough are waiting', async () => {
+  const { call, itemsOf } = held({ atOnce: 10, spacingMs: 60_000, sooner: { ms: 30, from: 3, below: 4 } });
+  for (const n of [1, 2]) void call(n);
+  await turn();
+  const startedAt = performance.now();
+  for (const n of [3, 4]) void call(n);
+  await turn();
+  void call(5);
+  await expect.poll(itemsOf, { timeout: 10_000 }).toEqual([
+    [1, 2],
+    [3, 4, 5],
+  ]);
+  expect(performance.now() - startedAt).toBeGreaterThan(25);
+});
+
+it('keeps all of it after a large run, and while few are waiting', async () => {
+  const { call, itemsOf } = held({ atOnce: 10, spacingMs: 80, sooner: { ms: 10, from: 3, below: 3 } });
+  for (const n of [1, 2]) void call(n);
+  await turn();
+  const startedAt = performance.now();
+  for (const n of [3, 4]) void call(n);
+  await expect.poll(itemsOf).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
+  expect(performance.now() - startedAt).toBeGreaterThan(70);
+  for (const n of [5, 6, 7]) void call(n);
+  await expect.poll(itemsOf).toEqual([
+    [1, 2],
+    [3, 4],
+    [5, 6, 7],
+  ]);
+  const largeAt = performance.now();
+  for (const n of [8, 9, 10]) void call(n);
+  await expect.poll(itemsOf).toEqual([
+    [1, 2],
+    [3, 4],
+    [5, 6, 7],
+    [8, 9, 10],
+  ]);
+  expect(performance.now() - largeAt).toBeGreaterThan(70);
+});

@@ -18,6 +18,18 @@ export interface GatherOptions<T, R> {
    * shared by more of them. 0 if absent.
    */
   spacingMs?: number;
+  /** When a run need not keep that distance. It always does if absent. */
+  sooner?: Sooner;
+}
+
+/** Where runs are small, the next one starts as soon as it is worth it: sharing more would only make its calls later. */
+export interface Sooner {
+  /** Milliseconds between the starts of the two at least. */
+  ms: number;
+  /** Calls that must be waiting. */
+  from: number;
+  /** Calls below which the run before must have stayed. */
+  below: number;
 }
 
 /** A call that waits for its outcome. */
@@ -33,7 +45,7 @@ export interface Waiting<T, R> {
  * less each costs. Each call has its own outcome.
  */
 export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise<R> {
-  const { run, size, weigh = () => 1, atOnce, light = 0, patienceMs, spacingMs = 0 } = options;
+  const { run, size, weigh = () => 1, atOnce, light = 0, patienceMs, spacingMs = 0, sooner } = options;
   let waiting: Waiting<T, R>[] = [];
   let underWay = 0;
   /** What the calls of all runs under way weigh. */
@@ -84,7 +96,16 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
 
   /** Milliseconds by which a run now would be too early after the one before. */
   const earlyBy = () =>
-    spacingMs > 0 && (together > 1 || waiting.length > 1) ? startedAt + spacingMs - performance.now() : 0;
+    spacingMs > 0 && (together > 1 || waiting.length > 1) ? startedAt + distanceMs() - performance.now() : 0;
+
+  const distanceMs = () => (sooner && together < sooner.below && waiting.length >= sooner.from ? sooner.ms : spacingMs);
+
+  /** What has just come may be what makes a run worth it before its time. */
+  const endPauseIfEnough = () => {
+    if (!pause || waiting.length !== sooner?.from || together >= sooner.below) return;
+    clearTimeout(pause);
+    pause = undefined;
+  };
 
   const afterPause = () => {
     pause = undefined;
@@ -102,6 +123,7 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
+      endPauseIfEnough();
       if (scheduled || impatience || pause) return;
       scheduled = true;
       setImmediate(() => {

@@ -1,8 +1,10 @@
 import type { Log } from '@confab/chat';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { letCommandsDieYoung } from './command-promises.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { sharedLimitedLog } from './limited-log.ts';
 import { translateRedisError, unavailable } from './redis-errors.ts';
+import { TurnWrites } from './turn-writes.ts';
 
 export interface RedisSettings {
   /** `redis://` or `rediss://`; for a cluster one or more of them, separated by commas. */
@@ -32,6 +34,8 @@ function reconnectDelay(attempt: number): number {
 
 type Role = 'commands' | 'reader' | 'subscriber';
 
+letCommandsDieYoung();
+
 function optionsFor(role: Role, commandTimeoutMs: number): RedisOptions {
   return {
     // Fail fast: a queue of commands for a Redis that is away grows without bound, and its callers have long given up.
@@ -42,7 +46,6 @@ function optionsFor(role: Role, commandTimeoutMs: number): RedisOptions {
     maxRetriesPerRequest: 0,
     // Subscriptions are restored by the subscriber itself, which then also knows when.
     autoResubscribe: false,
-    enableAutoPipelining: role === 'commands',
     connectTimeout: Math.max(commandTimeoutMs * 2, 2_000),
     disconnectTimeout: 200,
     keepAlive: 5_000,
@@ -57,7 +60,7 @@ function createClient(settings: RedisSettings, role: Role): RedisClient {
   const options = optionsFor(role, settings.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS);
   if (!settings.cluster) return new Redis(settings.url, options);
   const urls = settings.url.split(',').map((url) => new URL(url.trim()));
-  const { retryStrategy, enableOfflineQueue, enableAutoPipelining, ...redisOptions } = options;
+  const { retryStrategy, enableOfflineQueue, ...redisOptions } = options;
   const first = urls[0];
   const clusterOptions: ClusterOptions = {
     enableOfflineQueue: false,
@@ -88,6 +91,8 @@ export class RedisConnection {
   readonly #client: RedisClient;
   readonly #timeoutMs: number;
   readonly #cluster: boolean;
+  /** Absent in a cluster, and where commands go one by one anyway. */
+  readonly #turnWrites: TurnWrites | undefined;
   #readySince = 0;
   #lost = false;
   #closed = false;
@@ -98,6 +103,7 @@ export class RedisConnection {
     this.log = sharedLimitedLog(settings.log);
     this.#timeoutMs = settings.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;
     this.#cluster = settings.cluster === true;
+    this.#turnWrites = role === 'commands' && !this.#cluster ? new TurnWrites() : undefined;
     this.#client = createClient(settings, role);
     this.#client.on('ready', () => this.#onReady(role));
     this.#client.on('close', () => this.#onClose(role));
@@ -168,6 +174,7 @@ export class RedisConnection {
 
   async #start<T>(commands: (client: RedisClient) => Promise<T>): Promise<T> {
     if (!this.isReady) throw unavailable(new Error(`the connection to Redis is ${this.#client.status}`));
+    this.#turnWrites?.hold(this.#client);
     return commands(this.#client);
   }
 
@@ -199,7 +206,7 @@ export class RedisConnection {
   }
 }
 
-/** For commands that answer at once: automatic pipelining, one deadline for all. */
+/** For commands that answer at once: those of a turn by one write, one deadline for all. */
 export function connectCommands(settings: RedisSettings): RedisConnection {
   return new RedisConnection(settings, 'commands');
 }

@@ -67,3 +67,18 @@ it('reads at once what comes packed, and pauses for packs only where they are ma
   expect(Math.max(...pauses(10))).toBe(0);
   expect(pauses(2).at(-1)).toBe(6);
 });
+
+it('reads more of them at once the more events they have', () => {
+  const pauseOf = (everyMs: number, events: number) => {
+    let now = 0;
+    const pace = new ReadPace(() => now);
+    return Array.from({ length: 100 }, () => {
+      now += everyMs;
+      return pace.after(1, events);
+    }).at(-1);
+  };
+  expect(pauseOf(5, 1)).toBeGreaterThan(0);
+  expect(pauseOf(5, 2)).toBe(0);
+  expect(pauseOf(3, 2)).toBeGreaterThan(0);
+  expect(pauseOf(3, 3)).toBe(0);
+});

@@ -4,15 +4,17 @@ const EVENTS = 8;
 const LONGEST_MS = 30;
 /** Milliseconds of a pause at least. Source: an inbox keeps 10,000 entries, and a read brings 500 of them. */
 const SHORTEST_MS = 6;
-/** Where the longest pause would bring fewer entries than this, each is worth a read of its own, at once, however many events it has. */
+/** Where the longest pause would bring fewer entries than this, each is worth a read of its own, at once. */
 const WORTH_WAITING = 4;
+/** Entries of several events are worth as many reads at once as they have events, up to this: what an api packed together shares a read anyway. */
+const PACKED = 3;
 /** Milliseconds over which rates are averaged: a few events that come together are not yet load. */
 const WINDOW_MS = 100;
 
 /**
  * Says how long a reader pauses after a read, so that under load each read brings several events: what it costs Redis and the reader is shared by
- * them, and gateways that share the load of one read together about as often as that one did. Few entries are read one by one, at once: events that
- * an api packed together share a read anyway, and a pause would only make them later.
+ * them, and gateways that share the load of one read together about as often as that one did. Few entries are read one by one, at once, and the more
+ * events they have the more of them: what an api packed together shares a read anyway, and a pause would only make it later.
  */
 export class ReadPace {
   readonly #now: () => number;
@@ -40,7 +42,8 @@ export class ReadPace {
     const weight = 1 - Math.exp(-elapsed / WINDOW_MS);
     this.#entries += (entries / elapsed - this.#entries) * weight;
     this.#events += (events / elapsed - this.#events) * weight;
-    if (this.#entries * LONGEST_MS < WORTH_WAITING) return 0;
+    const eventsOfOne = this.#entries > 0 ? this.#events / this.#entries : 1;
+    if (this.#entries * LONGEST_MS < WORTH_WAITING * Math.min(PACKED, eventsOfOne)) return 0;
     return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, EVENTS / this.#events));
   }
 }

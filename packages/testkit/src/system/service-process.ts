@@ -37,9 +37,9 @@ export interface ServiceProcess {
 
 /** Flags of Node with which a service runs in production: those of its image. */
 export const NODE_FLAGS: Readonly<Record<ServiceName, readonly string[]>> = {
-  api: ['--no-allocation-site-pretenuring'],
-  gateway: ['--max-semi-space-size=16'],
-  receipts: ['--no-allocation-site-pretenuring'],
+  api: ['--no-allocation-site-pretenuring', '--v8-pool-size=1'],
+  gateway: ['--max-semi-space-size=16', '--v8-pool-size=1'],
+  receipts: ['--no-allocation-site-pretenuring', '--v8-pool-size=1'],
   standalone: [],
 };
 
