@@ -9,12 +9,16 @@ const fulfilled = <T>(value: T): PromiseSettledResult<T> => ({ status: 'fulfille
 
 /** Runs that end when the test says so. */
 function held(options: Partial<GatherOptions<number, number>> = {}) {
-  const runs: { items: number[]; end: (outcomes?: PromiseSettledResult<number>[]) => void }[] = [];
+  const runs: { items: number[]; at: number; end: (outcomes?: PromiseSettledResult<number>[]) => void }[] = [];
   const call = gather<number, number>({
     ...{ size: 100, atOnce: 1, patienceMs: 60_000, ...options },
     run: (items) =>
       new Promise((resolve) =>
-        runs.push({ items, end: (outcomes = items.map((n) => fulfilled(n * 10))) => resolve(outcomes) }),
+        runs.push({
+          items,
+          at: performance.now(),
+          end: (outcomes = items.map((n) => fulfilled(n * 10))) => resolve(outcomes),
+        }),
       ),
   });
   return { runs, call, itemsOf: () => runs.map(({ items }) => items) };
@@ -155,11 +159,14 @@ it('keeps a distance between runs of several calls, and none between lone ones',
   expect(performance.now() - startedAt).toBeGreaterThan(60);
 });
 
+/** Milliseconds between the start of a run and that of the one before. */
+const distanceOf = (runs: readonly { at: number }[], index: number) =>
+  (runs[index]?.at ?? Number.NaN) - (runs[index - 1]?.at ?? Number.NaN);
+
 it('keeps less of a distance after a small run, once enough are waiting', async () => {
-  const { call, itemsOf } = held({ atOnce: 10, spacingMs: 60_000, sooner: { ms: 30, from: 3, below: 4 } });
+  const { call, runs, itemsOf } = held({ atOnce: 10, spacingMs: 60_000, sooner: { ms: 30, from: 3, below: 4 } });
   for (const n of [1, 2]) void call(n);
   await turn();
-  const startedAt = performance.now();
   for (const n of [3, 4]) void call(n);
   await turn();
   void call(5);
@@ -167,33 +174,25 @@ it('keeps less of a distance after a small run, once enough are waiting', async 
     [1, 2],
     [3, 4, 5],
   ]);
-  expect(performance.now() - startedAt).toBeGreaterThan(25);
+  expect(distanceOf(runs, 1)).toBeGreaterThan(28);
 });
 
 it('keeps all of it after a large run, and while few are waiting', async () => {
-  const { call, itemsOf } = held({ atOnce: 10, spacingMs: 80, sooner: { ms: 10, from: 3, below: 3 } });
+  const { call, runs, itemsOf } = held({ atOnce: 10, spacingMs: 80, sooner: { ms: 10, from: 3, below: 3 } });
   for (const n of [1, 2]) void call(n);
   await turn();
-  const startedAt = performance.now();
   for (const n of [3, 4]) void call(n);
-  await expect.poll(itemsOf).toEqual([
-    [1, 2],
-    [3, 4],
-  ]);
-  expect(performance.now() - startedAt).toBeGreaterThan(70);
+  await expect.poll(() => runs.length, { timeout: 10_000 }).toBe(2);
   for (const n of [5, 6, 7]) void call(n);
-  await expect.poll(itemsOf).toEqual([
-    [1, 2],
-    [3, 4],
-    [5, 6, 7],
-  ]);
-  const largeAt = performance.now();
+  await expect.poll(() => runs.length, { timeout: 10_000 }).toBe(3);
   for (const n of [8, 9, 10]) void call(n);
-  await expect.poll(itemsOf).toEqual([
+  await expect.poll(() => runs.length, { timeout: 10_000 }).toBe(4);
+  expect(itemsOf()).toEqual([
     [1, 2],
     [3, 4],
     [5, 6, 7],
     [8, 9, 10],
   ]);
-  expect(performance.now() - largeAt).toBeGreaterThan(70);
+  expect(distanceOf(runs, 1)).toBeGreaterThan(78);
+  expect(distanceOf(runs, 3)).toBeGreaterThan(78);
 });

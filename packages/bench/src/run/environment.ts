@@ -17,7 +17,7 @@ import { type Cleanup, starting } from './cleanup.ts';
 const START_MS = 20_000;
 
 /**
- * Stores for the whole run. Redis is started for it where that can be done, so that its CPU can be read.
+ * Stores for rows. Redis is started for them where that can be done, so that its CPU can be read.
  * @returns what every row gets; `close` ends what was started
  * @throws Error if a store does not start, or there is no Redis; what was started has ended by then
  */
