@@ -41,7 +41,7 @@ export async function runBenchmark(
 
 /**
  * Rows that are measured on the same stores: those that share what is seeded. What others leave in a store, and in the heap of its process, is not to be
- * measured by the next: behind the rows of whole systems a history page took 2.4 times the peer's find, on a store of its own 1.0.
+ * measured by the next: behind the rows of whole systems a history page took 2.4 times the peer's find, by itself 1.1.
  */
 function rowsByStores(chosen: readonly Row[]): Row[][] {
   const seeded = chosen.filter((row) => row.seed);
