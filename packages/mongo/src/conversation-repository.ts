@@ -2,7 +2,8 @@ import { type ConversationRepository, pairKeyOf, type StoredConversation } from 
 import { type Filter, ObjectId, type UpdateFilter } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { type ConversationDoc, fromPreview, oid, toConversation } from './documents.ts';
-import { guarded, isDuplicateKey } from './failures.ts';
+import { guarded, isDuplicateKey, isWriteConflict } from './failures.ts';
+import { firstWrite } from './first-writes.ts';
 import { findRow, findRows, type ReadOptions } from './plain-reads.ts';
 import { createSeqTaking } from './seq-taking.ts';
 
@@ -25,9 +26,23 @@ export function createConversationRepository(collections: Collections): Conversa
       return doc && toConversation(doc);
     });
   const insert = async (doc: ConversationDoc): Promise<StoredConversation> => {
-    await guarded(() => conversations.insertOne(doc));
+    // Of two first contacts in two processes a server may give up both: again, and one of them finds the other's.
+    await guarded(() => firstWrite(() => conversations.insertOne(doc), isWriteConflict));
     return toConversation(doc);
   };
+  const createPair = async (pair: [string, string], now: Date) => {
+    const pairKey = pairKeyOf(pair);
+    try {
+      return { conversation: await insert({ ...emptyConversation(pair, now), pairKey }), created: true };
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      const conversation = await one({ pairKey });
+      if (!conversation) throw error;
+      return { conversation, created: false };
+    }
+  };
+  /** Direct conversations that this process is creating: who asks for the same one waits for it, as writes that race may wait for each other. */
+  const creating = new Map<string, ReturnType<typeof createPair>>();
 
   return {
     findFor: (userId, id) => one({ _id: oid(id), participants: userId }),
@@ -78,14 +93,11 @@ export function createConversationRepository(collections: Collections): Conversa
     findDirect: (pairKey) => one({ pairKey }),
     createDirect: async (pair, now) => {
       const pairKey = pairKeyOf(pair);
-      try {
-        return { conversation: await insert({ ...emptyConversation(pair, now), pairKey }), created: true };
-      } catch (error) {
-        if (!isDuplicateKey(error)) throw error;
-        const conversation = await one({ pairKey });
-        if (!conversation) throw error;
-        return { conversation, created: false };
-      }
+      const first = creating.get(pairKey);
+      if (first) return { conversation: (await first).conversation, created: false };
+      const creation = createPair(pair, now).finally(() => creating.delete(pairKey));
+      creating.set(pairKey, creation);
+      return creation;
     },
     createGroup: ({ participants, name, ownerId, now }) =>
       insert({ ...emptyConversation(participants, now), isGroup: true, name, ownerId }),

@@ -43,6 +43,8 @@ export interface ConversationDoc {
 }
 
 export interface MembershipDoc {
+  /** See `membershipId`; older rows have what their driver made. */
+  _id: string | ObjectId;
   conversationId: ObjectId;
   userId: string;
   deliveredSeq: number;
@@ -129,6 +131,12 @@ export function toConversation(doc: ConversationDoc): StoredConversation {
     updatedAt: doc.updatedAt,
   };
 }
+
+/**
+ * What the row of a member is known by, whoever makes it. With ids of their own, two first writes would meet at the index of the pair only, where a
+ * server on PostgreSQL lets each wait for the other until it gives one up a second later; of rows with one _id it refuses the second at once.
+ */
+export const membershipId = (conversationId: string, userId: string): string => `${conversationId} ${userId}`;
 
 export const toMarks = ({ conversationId, userId, deliveredSeq, readSeq }: MembershipDoc): MemberMarks => ({
   conversationId: conversationId.toHexString(),

@@ -1,2 +1,3 @@
 export { collectionsOf, ensureIndexes } from './collections.ts';
 export { connectMongo, type MongoOptions, type MongoStore } from './connect.ts';
+export { membershipId } from './documents.ts';

@@ -51,3 +51,18 @@ test('rows that another worker made first are raised again, in that order too', 
   const rows = commands[0] ?? [];
   expect(commands.slice(1)).toEqual([[rows[1], rows[3]]]);
 });
+
+test('rows that a server gave up for the sake of others are raised again', async () => {
+  const { commands, memberships } = notingStore([{ index: 0, code: 112 }]);
+  await memberships.raise([move(1, 'a'), move(2, 'b')]);
+  expect(commands.map((rows) => rows.length)).toEqual([2, 1]);
+});
+
+test('a refusal that is no lost race is told, whatever else was refused', async () => {
+  const { commands, memberships } = notingStore([
+    { index: 0, code: 11_000 },
+    { index: 1, code: 121 },
+  ]);
+  await expect(memberships.raise([move(1, 'a'), move(2, 'b')])).rejects.toMatchObject({ code: 121 });
+  expect(commands).toHaveLength(1);
+});

@@ -1,8 +1,9 @@
 import { inBatches, type MembersDigest, type MembershipRepository, markBefore, type WatermarkMove } from '@confab/chat';
 import type { AnyBulkWriteOperation, Document, Filter, ObjectId, UpdateFilter } from 'mongodb';
 import type { Collections } from './collections.ts';
-import { type MembershipDoc, oid, toMarks, toMembership } from './documents.ts';
-import { guarded, isDuplicateKey } from './failures.ts';
+import { type MembershipDoc, membershipId, oid, toMarks, toMembership } from './documents.ts';
+import { guarded } from './failures.ts';
+import { firstWrite, lostRace } from './first-writes.ts';
 import { inLockOrder } from './lock-order.ts';
 import { findRow, findRows } from './plain-reads.ts';
 import { runWrite } from './write-command.ts';
@@ -48,16 +49,10 @@ export function createMembershipRepository(collections: Collections): Membership
     findRows(db, memberships, filter, { projection }, batchSize);
   const key = (conversationId: string, userId: string) => ({ conversationId: oid(conversationId), userId });
 
-  /** Two first writes race on the unique pair: the loser finds the row there and updates it. */
   const bulkUpsert = (operations: AnyBulkWriteOperation<MembershipDoc>[]) =>
     guarded(async () => {
       if (operations.length === 0) return;
-      try {
-        await memberships.bulkWrite(operations, { ordered: false });
-      } catch (error) {
-        if (!isDuplicateKey(error)) throw error;
-        await memberships.bulkWrite(operations, { ordered: false });
-      }
+      await firstWrite(() => memberships.bulkWrite(operations, { ordered: false }));
     });
   const upsert = (conversationId: string, userId: string, update: UpdateFilter<MembershipDoc>) =>
     bulkUpsert([{ updateOne: { filter: key(conversationId, userId), update, upsert: true } }]);
@@ -117,16 +112,20 @@ export function createMembershipRepository(collections: Collections): Membership
     ensure: (conversationId, userIds, joinedSeq, token) =>
       bulkUpsert(
         userIds.map((userId) => ({
-          updateOne: { filter: key(conversationId, userId), update: joinUpdate(joinedSeq, token), upsert: true },
+          updateOne: {
+            filter: key(conversationId, userId),
+            update: joinUpdate(membershipId(conversationId, userId), joinedSeq, token),
+            upsert: true,
+          },
         })),
       ),
     raiseHidden: (conversationId, userId, seq) =>
-      upsert(conversationId, userId, { $max: { hiddenSeq: seq }, ...onInsert() }),
+      upsert(conversationId, userId, { $max: { hiddenSeq: seq }, ...onInsert(membershipId(conversationId, userId)) }),
     leave: (conversationId, userId, token) =>
       upsert(conversationId, userId, {
         $set: { active: false },
         $push: { changing: token },
-        $setOnInsert: { deliveredSeq: 0, readSeq: 0, joinedSeq: 0, changeSeq: 0 },
+        ...onInsert(membershipId(conversationId, userId), 'active'),
       }),
     stamp: (conversationId, userIds, token, changeSeq) =>
       guarded(async () => {
@@ -149,15 +148,13 @@ export function createMembershipRepository(collections: Collections): Membership
     raise: (moves) => guarded(() => raiseAll(collections, moves)),
     raiseRead: (conversationId, userId, seq) =>
       guarded(async () => {
-        const update = { $max: { readSeq: seq, deliveredSeq: seq }, ...onInsert('readSeq', 'deliveredSeq') };
-        const raise = () =>
-          memberships.findOneAndUpdate(key(conversationId, userId), update, { upsert: true, returnDocument: 'before' });
-        try {
-          return { before: (await raise())?.readSeq ?? 0 };
-        } catch (error) {
-          if (!isDuplicateKey(error)) throw error;
-          return { before: (await raise())?.readSeq ?? 0 };
-        }
+        const id = membershipId(conversationId, userId);
+        const update = { $max: { readSeq: seq, deliveredSeq: seq }, ...onInsert(id, 'readSeq', 'deliveredSeq') };
+        const options = { upsert: true, returnDocument: 'before' } as const;
+        const before = await firstWrite(() =>
+          memberships.findOneAndUpdate(key(conversationId, userId), update, options),
+        );
+        return { before: before?.readSeq ?? 0 };
       }),
   };
 }
@@ -165,19 +162,19 @@ export function createMembershipRepository(collections: Collections): Membership
 const INITIAL = { deliveredSeq: 0, readSeq: 0, joinedSeq: 0, changeSeq: 0, active: true } as const;
 
 /** The fields of a new row, but those that the update sets itself (an update may name a field once). */
-function onInsert(...except: (keyof typeof INITIAL)[]) {
+function onInsert(_id: string, ...except: (keyof typeof INITIAL)[]) {
   const fields = Object.entries(INITIAL).filter(([name]) => !except.includes(name as keyof typeof INITIAL));
-  return { $setOnInsert: Object.fromEntries(fields) };
+  return { $setOnInsert: { _id, ...Object.fromEntries(fields) } };
 }
 
 /** Somebody who joins sees what comes after; what came before counts as received and read. */
-function joinUpdate(joinedSeq: number, token: string | undefined): UpdateFilter<MembershipDoc> {
-  if (token === undefined) return onInsert();
+function joinUpdate(id: string, joinedSeq: number, token: string | undefined): UpdateFilter<MembershipDoc> {
+  if (token === undefined) return onInsert(id);
   return {
     $max: { deliveredSeq: joinedSeq, readSeq: joinedSeq, joinedSeq },
     $set: { active: true },
     $addToSet: { changing: token },
-    $setOnInsert: { changeSeq: 0 },
+    $setOnInsert: { _id: id, changeSeq: 0 },
   };
 }
 
@@ -191,16 +188,15 @@ async function raiseAll({ db, memberships }: Collections, unordered: readonly Wa
     (move) => move.userId,
   );
   for (let from = 0; from < moves.length; from += MOVES_AT_ONCE) {
-    const update = async (updates: readonly Document[]) => {
+    let updates = moves.slice(from, from + MOVES_AT_ONCE).map(raiseStatement);
+    await firstWrite(async () => {
       const { failures } = await runWrite(db, { update: memberships.collectionName, updates }, 'majority');
-      return [...failures];
-    };
-    const updates = moves.slice(from, from + MOVES_AT_ONCE).map(raiseStatement);
-    let failures = await update(updates);
-    // Two first writes race on the unique pair: the loser finds the row there and updates it.
-    if (failures.length > 0 && failures.every(([, error]) => isDuplicateKey(error)))
-      failures = await update(failures.map(([index]) => updates[index] as Document));
-    for (const [, error] of failures) throw error;
+      // the others are done
+      if (failures.size > 0) updates = [...failures.keys()].map((index) => updates[index] as Document);
+      // what is more than a lost race is thrown first
+      for (const error of [...failures.values()].toSorted((a, b) => Number(lostRace(a)) - Number(lostRace(b))))
+        throw error;
+    });
   }
 }
 
@@ -208,5 +204,10 @@ function raiseStatement({ conversationId, userId, deliveredSeq, readSeq, known }
   const raised = { ...(deliveredSeq !== undefined && { deliveredSeq }), ...(readSeq !== undefined && { readSeq }) };
   const q = { conversationId: oid(conversationId), userId };
   if (known) return { q, u: { $max: raised } };
-  return { q, u: { $max: raised, ...onInsert(...(Object.keys(raised) as (keyof typeof INITIAL)[])) }, upsert: true };
+  const id = membershipId(conversationId, userId);
+  return {
+    q,
+    u: { $max: raised, ...onInsert(id, ...(Object.keys(raised) as (keyof typeof INITIAL)[])) },
+    upsert: true,
+  };
 }

@@ -3,7 +3,8 @@ import type { UserProfile } from '@confab/contracts';
 import { MongoBulkWriteError, MongoServerError, type UpdateFilter } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { toUser, type UserDoc } from './documents.ts';
-import { guarded, isDuplicateKey } from './failures.ts';
+import { guarded } from './failures.ts';
+import { firstWrite } from './first-writes.ts';
 import { inLockOrder } from './lock-order.ts';
 
 const PROFILE_FIELDS = ['firstName', 'lastName', 'name', 'profileImage'] as const satisfies (keyof UserProfile)[];
@@ -64,16 +65,8 @@ export function createUserRepository({ users }: Pick<Collections, 'users'>): Use
   const alone = async ({ id, update, upsert }: Upsert): Promise<void> => {
     await users.updateOne({ _id: id }, update, { upsert });
   };
-  /** Two first contacts race on the same _id: the loser finds the user there and updates it. */
   const upsert = (write: (write: Upsert) => Promise<void>, id: string, update: UpdateFilter<UserDoc>) =>
-    guarded(async () => {
-      try {
-        await write({ id, update, upsert: true });
-      } catch (error) {
-        if (!isDuplicateKey(error)) throw error;
-        await write({ id, update, upsert: false });
-      }
-    });
+    guarded(() => firstWrite(() => write({ id, update, upsert: true })));
 
   return {
     findMany: (ids) =>
@@ -83,12 +76,7 @@ export function createUserRepository({ users }: Pick<Collections, 'users'>): Use
         const operations = inLockOrder(profiles, ({ id }) => id).map(({ id, profile }) => ({
           updateOne: { filter: { _id: id }, update: replaceProfile(profile), upsert: true },
         }));
-        try {
-          await users.bulkWrite(operations, { ordered: false });
-        } catch (error) {
-          if (!isDuplicateKey(error)) throw error;
-          await users.bulkWrite(operations, { ordered: false });
-        }
+        await firstWrite(() => users.bulkWrite(operations, { ordered: false }));
       }),
     merge: async (id, profile) => {
       const set = Object.fromEntries(

@@ -1,4 +1,4 @@
-import { collectionsOf, type MongoStore } from '@confab/mongo';
+import { collectionsOf, type MongoStore, membershipId } from '@confab/mongo';
 import { type Collection, type Document, ObjectId } from 'mongodb';
 
 export interface SeedPlan {
@@ -80,10 +80,13 @@ const conversationDoc = (_id: ObjectId, index: number, seq: number, at: Date): D
 });
 
 function memberDocs(conversationId: ObjectId, index: number, seq: number): Document[] {
-  const row = { conversationId, joinedSeq: 0, active: true, changeSeq: 0 };
+  const row = (userId: string) => ({
+    _id: membershipId(conversationId.toHexString(), userId),
+    ...{ conversationId, userId, joinedSeq: 0, active: true, changeSeq: 0 },
+  });
   return [
-    { ...row, userId: 'heavy', deliveredSeq: seq, readSeq: Math.max(0, seq - UNREAD) },
-    { ...row, userId: `friend${index}`, deliveredSeq: seq, readSeq: seq },
+    { ...row('heavy'), deliveredSeq: seq, readSeq: Math.max(0, seq - UNREAD) },
+    { ...row(`friend${index}`), deliveredSeq: seq, readSeq: seq },
   ];
 }
 
