@@ -46,7 +46,7 @@ export async function writeRun(folder: string, run: RunResult, rows: readonly Ro
   return file;
 }
 
-const toJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+export const toJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Earlier runs, the oldest first. */
 export async function readRuns(folder: string): Promise<RunResult[]> {
