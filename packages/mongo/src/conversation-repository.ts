@@ -30,8 +30,7 @@ export function createConversationRepository(collections: Collections): Conversa
     await guarded(() => firstWrite(() => conversations.insertOne(doc), isWriteConflict));
     return toConversation(doc);
   };
-  const createPair = async (pair: [string, string], now: Date) => {
-    const pairKey = pairKeyOf(pair);
+  const createPair = async (pair: [string, string], pairKey: string, now: Date) => {
     try {
       return { conversation: await insert({ ...emptyConversation(pair, now), pairKey }), created: true };
     } catch (error) {
@@ -95,7 +94,7 @@ export function createConversationRepository(collections: Collections): Conversa
       const pairKey = pairKeyOf(pair);
       const first = creating.get(pairKey);
       if (first) return { conversation: (await first).conversation, created: false };
-      const creation = createPair(pair, now).finally(() => creating.delete(pairKey));
+      const creation = createPair(pair, pairKey, now).finally(() => creating.delete(pairKey));
       creating.set(pairKey, creation);
       return creation;
     },

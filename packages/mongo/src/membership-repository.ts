@@ -193,9 +193,10 @@ async function raiseAll({ db, memberships }: Collections, unordered: readonly Wa
       const { failures } = await runWrite(db, { update: memberships.collectionName, updates }, 'majority');
       // the others are done
       if (failures.size > 0) updates = [...failures.keys()].map((index) => updates[index] as Document);
-      // what is more than a lost race is thrown first
-      for (const error of [...failures.values()].toSorted((a, b) => Number(lostRace(a)) - Number(lostRace(b))))
-        throw error;
+      const refused = [...failures.values()];
+      // what is more than a lost race is told, whatever else there is
+      const error = refused.find((refusal) => !lostRace(refusal)) ?? refused[0];
+      if (error) throw error;
     });
   }
 }
