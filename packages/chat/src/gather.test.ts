@@ -159,6 +159,30 @@ it('keeps a distance between runs of several calls, and none between lone ones',
   expect(performance.now() - startedAt).toBeGreaterThan(60);
 });
 
+it('keeps no distance while what is under way is light, and gives one up once it is', async () => {
+  const { call, runs, itemsOf } = held({ atOnce: 10, light: 4, weigh: (n) => n, spacingMs: 60_000 });
+  for (const few of [
+    [1, 1],
+    [1, 2],
+  ]) {
+    for (const n of few) void call(n);
+    await turn();
+  }
+  for (const n of [3, 4]) void call(n);
+  await turn();
+  expect(itemsOf()).toEqual([
+    [1, 1],
+    [1, 2],
+  ]);
+  runs[1]?.end();
+  await turn();
+  expect(itemsOf()).toEqual([
+    [1, 1],
+    [1, 2],
+    [3, 4],
+  ]);
+});
+
 /** Milliseconds between the start of a run and that of the one before. */
 const distanceOf = (runs: readonly { at: number }[], index: number) =>
   (runs[index]?.at ?? Number.NaN) - (runs[index - 1]?.at ?? Number.NaN);

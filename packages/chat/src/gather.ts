@@ -9,7 +9,7 @@ export interface GatherOptions<T, R> {
   weigh?(item: T): number;
   /** Runs under way for which further calls wait, so that they go together. */
   atOnce: number;
-  /** While all that is under way weighs less than this, nothing waits for it, however many runs it is: with so little there is little to share. 0 if absent. */
+  /** While all that is under way weighs less than this, nothing waits for it, however many runs it is and whenever the last one started: with so little there is little to share. 0 if absent. */
   light?: number;
   /** Milliseconds that a call waits for them at most: one run that hangs holds nobody up. */
   patienceMs: number;
@@ -73,10 +73,12 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
     });
   };
 
-  const mayStart = () => waiting.length > 0 && (underWay < atOnce || load < light);
+  const isLight = () => load < light;
+  const mayStart = () => waiting.length > 0 && (underWay < atOnce || isLight());
 
   const startRuns = () => {
-    if (pause) return;
+    if (pause && !isLight()) return;
+    endPause();
     const earlyMs = mayStart() ? earlyBy() : 0;
     if (earlyMs > 0) {
       stopImpatience();
@@ -96,13 +98,19 @@ export function gather<T, R>(options: GatherOptions<T, R>): (item: T) => Promise
 
   /** Milliseconds by which a run now would be too early after the one before. */
   const earlyBy = () =>
-    spacingMs > 0 && (together > 1 || waiting.length > 1) ? startedAt + distanceMs() - performance.now() : 0;
+    spacingMs > 0 && !isLight() && (together > 1 || waiting.length > 1)
+      ? startedAt + distanceMs() - performance.now()
+      : 0;
 
   const distanceMs = () => (sooner && together < sooner.below && waiting.length >= sooner.from ? sooner.ms : spacingMs);
 
   /** What has just come may be what makes a run worth it before its time. */
   const endPauseIfEnough = () => {
     if (!pause || waiting.length !== sooner?.from || together >= sooner.below) return;
+    endPause();
+  };
+
+  const endPause = () => {
     clearTimeout(pause);
     pause = undefined;
   };

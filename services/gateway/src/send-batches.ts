@@ -31,8 +31,16 @@ export interface SendBatchesOptions {
   now?: () => number;
 }
 
-/** Requests under way for which further sends wait, unless what is under way is little. Source: the more there are, the less there is to gather. */
-const UNDER_WAY = 1;
+/**
+ * Requests under way for which further sends wait, unless what is under way is little. Source: with one, a request that took long held all lanes up, and
+ * the next one took longer for it; with four a distance, and not the slowest of them, says how much is gathered (pairs in turn, 32 and 100 sends a request alike).
+ */
+const UNDER_WAY = 4;
+/**
+ * Milliseconds between the starts of two requests at least, while more than little is under way. Source: as UNDER_WAY; with one request at a time p99 at
+ * 2,000, 3,440 and 4,128 messages a second was 45, 106 and 121 ms, now 28, 79 and 95, for 4% more CPU; with 5 ms 34, 79 and 95 for 9%.
+ */
+const SPACING_MS = 8;
 /**
  * Sends under way below which further ones do not wait: the api gathers what several requests bring into one wave anyway, and a send that waited
  * for the request before would wait twice. Source: pairs in turn over two gateways; at 500 messages a second a message takes 9 ms in the middle instead
@@ -88,6 +96,7 @@ export function createSendBatches(options: SendBatchesOptions): (lane: Send[]) =
     weigh: (lane) => lane.length,
     atOnce: UNDER_WAY,
     light: FEW,
+    spacingMs: SPACING_MS,
     patienceMs: PATIENCE_MS,
     run: async (lanes) => (await sendAll(lanes)).map((value) => ({ status: 'fulfilled', value })),
   });
