@@ -2,6 +2,7 @@ import { ChatError, type Message, type SendMessageBody } from '@confab/contracts
 import { conversationFor } from './access.ts';
 import { type Attachment, attachMedia } from './attach-media.ts';
 import type { ChatContext } from './context.ts';
+import { takeMessageBudget } from './message-budget.ts';
 import type { StoredMessage } from './model.ts';
 import type { OneCall } from './one-call.ts';
 import type { PublishedMarks } from './outbox.ts';
@@ -63,21 +64,28 @@ async function sendBy(
   const { senderId, body } = request;
   checkContent(body);
   const send = async () => {
-    await takeMessageBudget(ctx, senderId, body);
+    const budget = takeMessageBudget(ctx, senderId, body);
+    // Replies and media have more steps to take back, and their senders wait for those anyway.
+    if (!budget.isLikely || !isPlain(body)) await budget.taken;
     if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
-    return storeAndTell(ctx, request);
+    return storeAndTell(ctx, request, budget.taken);
   };
   return shareSend(ctx.store, senderId, body, () => (isPlain(body) ? wave.add(send) : send()));
 }
 
-async function storeAndTell(ctx: SendContext, { senderId, body, traceId }: SendRequest): Promise<Message> {
+/** @param budget settles once the send is counted; it is not stored before. Rejects if there is no room */
+async function storeAndTell(
+  ctx: SendContext,
+  { senderId, body, traceId }: SendRequest,
+  budget: Promise<void>,
+): Promise<Message> {
   const message = draft(ctx, senderId, body);
   const attached = await attachOrFindOriginal(ctx, message, body);
   if ('original' in attached) return describe(ctx, attached.original);
   message.media = attached.items;
   const turn = publishTurn(ctx.store, message.conversationId);
   try {
-    const { conversation, original } = await storeWith(ctx, message, attached, turn);
+    const { conversation, original } = await storeWith(ctx, message, attached, { turn, budget });
     if (original) return await describe(ctx, original, conversation);
     await ctx.atStep?.('message-stored');
     return await tell(ctx, message, { participants: conversation.participants, traceId, turn });
@@ -135,11 +143,11 @@ async function storeWith(
   ctx: ChatContext,
   message: StoredMessage,
   attached: Attachment,
-  turn: PublishTurn,
+  conditions: Conditions,
 ): Promise<Stored> {
   await ctx.atStep?.('media-claimed');
   try {
-    const stored = await store(ctx, message, turn);
+    const stored = await store(ctx, message, conditions);
     if (stored.original) await attached.release();
     return stored;
   } catch (error) {
@@ -156,17 +164,6 @@ function checkContent(body: SendMessageBody): void {
   const type = body.messageType ?? 'text';
   if (type !== 'text' && !hasMedia) {
     throw new ChatError('VALIDATION_FAILED', { field: 'media', reason: `a message of type ${type} has media` });
-  }
-}
-
-async function takeMessageBudget(ctx: ChatContext, senderId: string, body: SendMessageBody): Promise<void> {
-  // A retry has the same member and so costs nothing.
-  const member = body.clientMessageId ? `${body.conversationId}:${body.clientMessageId}` : ctx.ids.token();
-  const rule = { limit: ctx.settings.messagesPerMinute, windowMs: 60_000 };
-  const taken = await ctx.limiter.take(`messages:${senderId}`, rule, member);
-  if (!taken.allowed) {
-    const reason = `at most ${rule.limit} messages a minute`;
-    throw new ChatError('RATE_LIMITED', { retryAfter: taken.retryAfter, reason });
   }
 }
 
@@ -208,7 +205,13 @@ interface Stored {
   original?: StoredMessage;
 }
 
-async function store(ctx: ChatContext, message: StoredMessage, turn: PublishTurn): Promise<Stored> {
+interface Conditions {
+  turn: PublishTurn;
+  /** See `storeAndTell`. */
+  budget: Promise<void>;
+}
+
+async function store(ctx: ChatContext, message: StoredMessage, { turn, budget }: Conditions): Promise<Stored> {
   for (let attempt = 0; attempt < SEQ_ATTEMPTS; attempt++) {
     const { id: messageId, senderId, text, messageType, createdAt } = message;
     const preview = { messageId, senderId, text, messageType, createdAt, deletedAt: null };
@@ -217,6 +220,7 @@ async function store(ctx: ChatContext, message: StoredMessage, turn: PublishTurn
     message.seq = conversation.seq;
     turn.enter();
     await ctx.atStep?.('seq-taken');
+    await budgetOrVoid(ctx, message, budget);
     const inserted = await ctx.store.messages.insert(message);
     if (inserted.kind === 'inserted') return { message, conversation };
     if (inserted.kind === 'client-id-used') {
@@ -225,6 +229,16 @@ async function store(ctx: ChatContext, message: StoredMessage, turn: PublishTurn
     }
   }
   throw new ChatError('UNAVAILABLE', { retryAfter: 1, reason: 'the sequence moved on too fast' });
+}
+
+/** Where the forecast of room was wrong, the seq is given up at once: nothing of a refused message remains, its preview included. */
+async function budgetOrVoid(ctx: ChatContext, message: StoredMessage, budget: Promise<void>): Promise<void> {
+  try {
+    await budget;
+  } catch (refusal) {
+    await voidSeq(ctx, message.conversationId, message.seq, message.id);
+    throw refusal;
+  }
 }
 
 async function describe(ctx: ChatContext, message: StoredMessage, known?: SeqTaken): Promise<Message> {

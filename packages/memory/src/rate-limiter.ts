@@ -25,13 +25,14 @@ export class MemoryRateLimiter implements RateLimiter {
     this.#sweepSometimes(now);
     const window = this.#windows.get(key) ?? { uses: new Map(), emptyAt: 0 };
     dropOld(window, now - rule.windowMs);
-    if (window.uses.has(member)) return { allowed: true } as const;
+    const left = () => Math.max(0, rule.limit - window.uses.size);
+    if (window.uses.has(member)) return { allowed: true, left: left() } as const;
     if (window.uses.size >= rule.limit)
       return { allowed: false, retryAfter: secondsToRoom(window, rule, now) } as const;
     window.uses.set(member, now);
     window.emptyAt = now + rule.windowMs;
     this.#windows.set(key, window);
-    return { allowed: true } as const;
+    return { allowed: true, left: left() } as const;
   }
 
   async giveBack(key: string, member: string): Promise<void> {

@@ -44,7 +44,7 @@ export async function startChatFixture(): Promise<ChatFixture> {
     feed: { append: async () => {} },
     receipts: { append: async () => {} },
     presence: { instancesOf: async () => new Map(), onlineAmong: async () => new Set() },
-    limiter: { take: async () => ({ allowed: true }), giveBack: async () => {} },
+    limiter: { take: async () => ({ allowed: true, left: 29 }), giveBack: async () => {} },
     settings: { messagesPerMinute: 30, conversationsPerHour: 10, requireKnownUsers: false },
     clock,
     ids: { objectId: () => new ObjectId().toHexString(), token: () => randomUUID() },

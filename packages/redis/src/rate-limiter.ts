@@ -27,7 +27,7 @@ export class RedisRateLimiter implements RateLimiter {
   readonly #connection: RedisConnection;
   readonly #fallback: MemoryRateLimiter;
   readonly #now: () => number;
-  /** @returns the milliseconds until there is room, 0 if it is counted */
+  /** @returns the milliseconds until there is room; negative if it is counted: see the script */
   readonly #takeShared = gather<Use, number>({
     size: USES_AT_ONCE,
     atOnce: Number.POSITIVE_INFINITY,
@@ -46,11 +46,11 @@ export class RedisRateLimiter implements RateLimiter {
   async take(key: string, rule: { limit: number; windowMs: number }, member: string) {
     if (this.#now() < this.#awayUntil) return this.#fallback.take(key, rule, member);
     try {
-      const waitMs = await this.#takeShared({ key, rule, member });
+      const answer = await this.#takeShared({ key, rule, member });
       this.#onAnswer();
-      return waitMs === 0
-        ? ({ allowed: true } as const)
-        : ({ allowed: false, retryAfter: Math.max(1, Math.ceil(waitMs / 1_000)) } as const);
+      return answer < 0
+        ? ({ allowed: true, left: -1 - answer } as const)
+        : ({ allowed: false, retryAfter: Math.max(1, Math.ceil(answer / 1_000)) } as const);
     } catch (error) {
       this.#onFailure(error);
       return this.#fallback.take(key, rule, member);
@@ -77,8 +77,8 @@ export class RedisRateLimiter implements RateLimiter {
     try {
       const keys = uses.map(({ key }) => this.#connection.keys.rateWindow(key));
       const args = uses.flatMap(({ rule, member }) => [rule.limit, rule.windowMs, member]);
-      const waits = (await runScript(this.#connection, takeFromWindows, keys, args)) as number[];
-      return waits.map((wait) => ({ status: 'fulfilled', value: Number(wait) }));
+      const answers = (await runScript(this.#connection, takeFromWindows, keys, args)) as number[];
+      return answers.map((answer) => ({ status: 'fulfilled', value: Number(answer) }));
     } catch (reason) {
       return uses.map(() => ({ status: 'rejected', reason }));
     }

@@ -140,7 +140,7 @@ test('a script that Redis forgot runs all the same', async () => {
   const { connection } = await connectTo(await privateRedis());
   const limiter = new RedisRateLimiter(connection);
   const rule = { limit: 1, windowMs: 60_000 };
-  expect(await limiter.take('key', rule, 'a')).toEqual({ allowed: true });
+  expect(await limiter.take('key', rule, 'a')).toEqual({ allowed: true, left: 0 });
   await connection.run((client) => client.script('FLUSH'));
   expect(await limiter.take('key', rule, 'b')).toMatchObject({ allowed: false });
 });
@@ -155,7 +155,7 @@ test('rate limits go on per process while Redis is away, say so once, and are sh
   for (const member of ['a', 'a', 'b', 'c']) answers.push(await limiter.take('key', rule, member));
   expect(answers.map((answer) => answer.allowed)).toEqual([true, true, true, false]);
   await limiter.giveBack('key', 'a');
-  expect(await limiter.take('key', rule, 'c')).toEqual({ allowed: true });
+  expect(await limiter.take('key', rule, 'c')).toEqual({ allowed: true, left: 0 });
   await server.restart();
   await eventually(async () => {
     await limiter.take('other', rule, 'a');

@@ -197,13 +197,13 @@ export interface RevocationList {
 export interface RateLimiter {
   /**
    * Counts one use of `key`, if the window has room. The same `member` counts once.
-   * @returns `retryAfter` in whole seconds if there is no room
+   * @returns `retryAfter` in whole seconds if there is no room, else how many uses are `left` in the window after this one
    */
   take(
     key: string,
     rule: { limit: number; windowMs: number },
     member: string,
-  ): Promise<{ allowed: true } | { allowed: false; retryAfter: number }>;
+  ): Promise<{ allowed: true; left: number } | { allowed: false; retryAfter: number }>;
   /** Gives a use back (the thing it was for did not happen). */
   giveBack(key: string, member: string): Promise<void>;
 }

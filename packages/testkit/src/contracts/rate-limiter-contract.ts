@@ -20,8 +20,9 @@ export function rateLimiterContract(name: string, open: () => Promise<RateLimite
 
     test('allows the limit and then says when there is room', async () => {
       const key = uniqueUser('key');
-      for (const member of ['a', 'b', 'c'])
-        expect(await backend.limiter.take(key, minute, member)).toEqual({ allowed: true });
+      for (const [index, member] of ['a', 'b', 'c'].entries()) {
+        expect(await backend.limiter.take(key, minute, member)).toEqual({ allowed: true, left: 2 - index });
+      }
       const refused = await backend.limiter.take(key, minute, 'd');
       expect(refused).toMatchObject({ allowed: false });
       if (refused.allowed) return;
@@ -32,16 +33,22 @@ export function rateLimiterContract(name: string, open: () => Promise<RateLimite
 
     test('counts a member once, also when the window is full', async () => {
       const key = uniqueUser('key');
+      const left: number[] = [];
       for (const member of ['a', 'a', 'a', 'a', 'b', 'c', 'a', 'c']) {
-        expect(await backend.limiter.take(key, minute, member)).toEqual({ allowed: true });
+        const answer = await backend.limiter.take(key, minute, member);
+        expect(answer).toMatchObject({ allowed: true });
+        if (answer.allowed) left.push(answer.left);
       }
+      expect(left).toEqual([2, 2, 2, 2, 1, 0, 0, 0]);
+      // A limit that was lowered since refuses nobody who was counted.
+      expect(await backend.limiter.take(key, { ...minute, limit: 1 }, 'a')).toEqual({ allowed: true, left: 0 });
       expect(await backend.limiter.take(key, minute, 'd')).toMatchObject({ allowed: false });
     });
 
     test('keys do not share a window', async () => {
       const [one, two] = [uniqueUser('key'), uniqueUser('key')];
       for (const member of ['a', 'b', 'c']) await backend.limiter.take(one, minute, member);
-      expect(await backend.limiter.take(two, minute, 'd')).toEqual({ allowed: true });
+      expect(await backend.limiter.take(two, minute, 'd')).toEqual({ allowed: true, left: 2 });
     });
 
     test('never allows more than the limit to those who ask at once', async () => {
@@ -56,7 +63,7 @@ export function rateLimiterContract(name: string, open: () => Promise<RateLimite
       const key = uniqueUser('key');
       for (const member of ['a', 'b', 'c']) await backend.limiter.take(key, minute, member);
       await backend.limiter.giveBack(key, 'b');
-      expect(await backend.limiter.take(key, minute, 'd')).toEqual({ allowed: true });
+      expect(await backend.limiter.take(key, minute, 'd')).toEqual({ allowed: true, left: 0 });
       expect(await backend.limiter.take(key, minute, 'e')).toMatchObject({ allowed: false });
     });
 
@@ -66,7 +73,7 @@ export function rateLimiterContract(name: string, open: () => Promise<RateLimite
       await backend.limiter.take(key, rule, 'a');
       expect(await backend.limiter.take(key, rule, 'b')).toEqual({ allowed: false, retryAfter: 1 });
       await eventually(
-        async () => expect(await backend.limiter.take(key, rule, 'b')).toEqual({ allowed: true }),
+        async () => expect(await backend.limiter.take(key, rule, 'b')).toEqual({ allowed: true, left: 0 }),
         3_000,
       );
       expect(performance.now() - startedAt).toBeGreaterThanOrEqual(395);

@@ -1,0 +1,84 @@
+import { listConversations, listMessages, type RateLimiter, sendMessage } from '@confab/chat';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
+
+/* A send takes its seq while it is counted, where there will be room by what the limiter said before. */
+
+type Taken = Awaited<ReturnType<RateLimiter['take']>>;
+
+let chat: ChatFixture;
+let conversationId: string;
+/** What the limiter says next; it allows what it is not told of. */
+let answers: Promise<Taken>[];
+
+beforeEach(async () => {
+  chat = await startChatFixture();
+  answers = [];
+  chat.ctx.limiter = {
+    take: async () => answers.shift() ?? { allowed: true, left: 29 },
+    giveBack: async () => {},
+  };
+  conversationId = (await chat.store.conversations.createDirect(['alice', 'bob'], new Date())).conversation.id;
+});
+afterEach(() => chat.close());
+
+const send = (text: string) =>
+  sendMessage(chat.ctx, { senderId: 'alice', body: { conversationId, text }, traceId: 't' });
+const storedRows = async () =>
+  (await chat.store.messages.presentSeqs([{ conversationId, fromSeq: 0, toSeq: 9 }])).get(conversationId) ?? new Map();
+
+test('the first send is counted before anything else, the next one is not stored before it is counted', async () => {
+  const first = Promise.withResolvers<Taken>();
+  answers.push(first.promise);
+  const taken = chat.hold('seq-taken');
+  const one = send('one');
+  const early = await Promise.race([
+    taken.reached.then(() => 'seq taken'),
+    first.promise.then(() => 'counted'),
+    soon(),
+  ]);
+  expect(early).toBe('nothing yet');
+  first.resolve({ allowed: true, left: 29 });
+  await taken.reached;
+  taken.release();
+  await one;
+
+  const second = Promise.withResolvers<Taken>();
+  answers.push(second.promise);
+  const next = chat.hold('seq-taken');
+  const two = send('two');
+  await next.reached;
+  next.release();
+  expect((await storedRows()).size).toBe(1);
+  second.resolve({ allowed: true, left: 28 });
+  expect((await two).seq).toBe(2);
+  expect((await storedRows()).size).toBe(2);
+});
+
+test('a wrong forecast leaves nothing of the message but a seq that counts for nobody', async () => {
+  await send('one');
+  answers.push(Promise.resolve({ allowed: false, retryAfter: 7 }));
+  await expect(send('too much')).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfter: 7 });
+  expect(chat.events.map(({ event }) => event.seq)).toEqual([1]);
+  const { conversations } = await listConversations(chat.ctx, 'bob', {});
+  expect(conversations.map(({ lastMessage, unreadCount }) => [lastMessage?.text, unreadCount])).toEqual([['one', 1]]);
+  const { messages, pagination } = await listMessages(chat.ctx, { userId: 'bob', conversationId, traceId: 't' });
+  expect([messages.map(({ text }) => text), pagination.total]).toEqual([['one'], 1]);
+  expect((await send('three')).seq).toBe(3);
+});
+
+test('who is over the limit takes no further seqs', async () => {
+  await send('one');
+  for (let i = 0; i < 3; i++) {
+    answers.push(Promise.resolve({ allowed: false, retryAfter: 7 }));
+    await expect(send('too much')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+  }
+  // One for the forecast that was wrong.
+  expect((await send('later')).seq).toBe(3);
+});
+
+/** Turns enough for a command to have reached the store, had one been sent. */
+async function soon(): Promise<string> {
+  for (let i = 0; i < 3; i++) await chat.store.conversations.findByIds([conversationId]);
+  return 'nothing yet';
+}
