@@ -38,6 +38,24 @@ test('expects room while half of the limit was left, less what is under way', as
   expect(take(allowed(2)).isLikely).toBe(false);
 });
 
+test('counts what is under way, whatever answers come before its own', async () => {
+  const { take } = forecasts();
+  const pending = Array.from({ length: 5 }, () => Promise.withResolvers<Taken>());
+  const early = pending.map(({ promise }) => take(promise));
+  expect(early.map(({ isLikely }) => isLikely)).toEqual(Array(5).fill(false));
+  pending[0]?.resolve(allowed(9));
+  await early[0]?.taken;
+  // Nine were left, four are on their way to them.
+  expect([take(allowed(8)).isLikely, take(allowed(7)).isLikely]).toEqual([true, false]);
+});
+
+test('remembers as many windows as it has room for, the newest ones', async () => {
+  const { take } = forecasts();
+  await take(allowed(9), 'first').taken;
+  for (let i = 0; i < 20_000; i++) await take(allowed(9), `k${i}`).taken;
+  expect([take(allowed(8), 'k19999').isLikely, take(allowed(8), 'first').isLikely]).toEqual([true, false]);
+});
+
 test('forgets after ten seconds what it was told', async () => {
   const { take, time } = forecasts();
   await take(allowed(9)).taken;

@@ -9,10 +9,12 @@ const LEFT_OF_LIMIT = 0.5;
 const CAPACITY = 20_000;
 
 interface Room {
-  /** Uses that fit after those of this process. */
+  /** Uses that fit, by the last answer. */
   left: number;
-  /** When the limiter said so, milliseconds. */
+  /** When that came, milliseconds. */
   at: number;
+  /** Uses of this process without an answer yet, which the last one may not have counted. */
+  underWay: number;
 }
 
 export type Taken = Awaited<ReturnType<RateLimiter['take']>>;
@@ -27,7 +29,8 @@ export interface Taking {
 
 /**
  * Forecasts of what a limiter will say, from what it said of the same window shortly before: what comes after it need not wait for it where that can be taken back.
- * A refusal is never forecast, and after one nothing is, until the limiter has allowed again: a user who is over the limit meets a wrong forecast once per process.
+ * A refusal is never forecast, and after one nothing is, until the limiter has allowed again: wrong forecasts are those that were under way when a refusal came, half of the
+ * limit at most in each process.
  */
 export class RoomForecasts {
   readonly #limiter: RateLimiter;
@@ -41,37 +44,32 @@ export class RoomForecasts {
 
   /** Counts a use, as `RateLimiter.take`. */
   take(key: string, rule: { limit: number; windowMs: number }, member: string): Taking {
-    const room = this.#rooms.get(key);
-    const isFresh = room !== undefined && this.#clock.now() - room.at < FRESH_MS;
-    const isLikely = isFresh && room.left >= Math.max(1, rule.limit * LEFT_OF_LIMIT);
-    // Those under way count as taken: they may all come before the next answer.
-    if (room) room.left -= 1;
-    return { taken: this.#learn(key, this.#limiter.take(key, rule, member)), isLikely };
+    const room = this.#roomOf(key);
+    const isFresh = this.#clock.now() - room.at < FRESH_MS;
+    const isLikely = isFresh && room.left - room.underWay >= Math.max(1, rule.limit * LEFT_OF_LIMIT);
+    return { taken: this.#learn(room, this.#limiter.take(key, rule, member)), isLikely };
   }
 
-  async #learn(key: string, taking: Promise<Taken>): Promise<Taken> {
+  #roomOf(key: string): Room {
+    const known = this.#rooms.get(key);
+    if (known) return known;
+    const room = { left: 0, at: Number.NEGATIVE_INFINITY, underWay: 0 };
+    this.#rooms.set(key, room);
+    if (this.#rooms.size > CAPACITY) this.#rooms.delete(this.#rooms.keys().next().value as string);
+    return room;
+  }
+
+  async #learn(room: Room, taking: Promise<Taken>): Promise<Taken> {
+    room.underWay += 1;
+    // As long as nothing else is known: it was refused, or not answered.
+    let left = 0;
     try {
       const taken = await taking;
-      this.#note(key, taken);
+      if (taken.allowed) left = taken.left;
       return taken;
-    } catch (error) {
-      this.#rooms.delete(key);
-      throw error;
+    } finally {
+      room.underWay -= 1;
+      [room.left, room.at] = [left, this.#clock.now()];
     }
-  }
-
-  #note(key: string, taken: Taken): void {
-    if (!taken.allowed) {
-      this.#rooms.delete(key);
-      return;
-    }
-    const room = this.#rooms.get(key);
-    const at = this.#clock.now();
-    if (room) {
-      [room.left, room.at] = [taken.left, at];
-      return;
-    }
-    this.#rooms.set(key, { left: taken.left, at });
-    if (this.#rooms.size > CAPACITY) this.#rooms.delete(this.#rooms.keys().next().value as string);
   }
 }

@@ -231,12 +231,17 @@ async function store(ctx: ChatContext, message: StoredMessage, { turn, budget }:
   throw new ChatError('UNAVAILABLE', { retryAfter: 1, reason: 'the sequence moved on too fast' });
 }
 
-/** Where the forecast of room was wrong, the seq is given up at once: nothing of a refused message remains, its preview included. */
+/** Where the forecast of room was wrong, the seq is given up at once, and the preview is put back. @throws ChatError RATE_LIMITED */
 async function budgetOrVoid(ctx: ChatContext, message: StoredMessage, budget: Promise<void>): Promise<void> {
   try {
     await budget;
   } catch (refusal) {
-    await voidSeq(ctx, message.conversationId, message.seq, message.id);
+    try {
+      await voidSeq(ctx, message.conversationId, message.seq, message.id);
+    } catch (error) {
+      // It is refused all the same. The hole filler does what is left: fills the seq, and looks at the preview.
+      ctx.log.warn({ err: error, messageId: message.id }, 'the seq of a refused message is left to the hole filler');
+    }
     throw refusal;
   }
 }

@@ -73,10 +73,14 @@ export function createConversationRepository(collections: Collections): Conversa
     takeSeq: createSeqTaking(collections),
     replacePreview: (id, messageId, preview) =>
       guarded(async () => {
-        const set = preview
-          ? { lastMessage: fromPreview(preview), lastMessageAt: preview.createdAt }
-          : { lastMessage: null };
-        await conversations.updateOne({ _id: oid(id), 'lastMessage.messageId': oid(messageId) }, { $set: set });
+        const shown = { _id: oid(id), 'lastMessage.messageId': oid(messageId) };
+        // Without a message it is as old as it is, and not as the one that never was.
+        const lastMessageAt = preview
+          ? preview.createdAt
+          : (await conversations.findOne(shown, { projection: { createdAt: 1 } }))?.createdAt;
+        if (!lastMessageAt) return;
+        const lastMessage = preview && fromPreview(preview);
+        await conversations.updateOne(shown, { $set: { lastMessage, lastMessageAt } });
       }),
     takeChangeSeq: async (id) => {
       const doc = await guarded(() =>

@@ -1,4 +1,4 @@
-import { listConversations, listMessages, type RateLimiter, sendMessage } from '@confab/chat';
+import { listConversations, listMessages, type RateLimiter, sendInOrder, sendMessage } from '@confab/chat';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -49,6 +49,7 @@ test('the first send is counted before anything else, the next one is not stored
   const two = send('two');
   await next.reached;
   next.release();
+  expect(await Promise.race([two.then(() => 'stored'), soon()])).toBe('nothing yet');
   expect((await storedRows()).size).toBe(1);
   second.resolve({ allowed: true, left: 28 });
   expect((await two).seq).toBe(2);
@@ -65,6 +66,47 @@ test('a wrong forecast leaves nothing of the message but a seq that counts for n
   const { messages, pagination } = await listMessages(chat.ctx, { userId: 'bob', conversationId, traceId: 't' });
   expect([messages.map(({ text }) => text), pagination.total]).toEqual([['one'], 1]);
   expect((await send('three')).seq).toBe(3);
+});
+
+test('a lane that crosses half of the limit keeps its order, and what of it is refused is told by itself', async () => {
+  await send('one');
+  const lefts = [17, 16, 15, 14, 13];
+  answers.push(...lefts.map((left) => Promise.resolve({ allowed: true as const, left })));
+  await send('two');
+  // Three of these are expected to have room, since 17 were left; the last one is counted first.
+  const outcomes = await sendInOrder(
+    chat.ctx,
+    ['a', 'b', 'c', 'd'].map((text) => ({ senderId: 'alice', body: { conversationId, text }, traceId: 't' })),
+  );
+  expect(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.seq : 0))).toEqual([3, 4, 5, 6]);
+  const allowed = Promise.resolve({ allowed: true as const, left: 20 });
+  answers.push(allowed);
+  await send('three');
+  answers.push(allowed, Promise.resolve({ allowed: false, retryAfter: 7 }), allowed);
+  const mixed = await sendInOrder(
+    chat.ctx,
+    ['e', 'f', 'g'].map((text) => ({ senderId: 'alice', body: { conversationId, text }, traceId: 't' })),
+  );
+  expect(mixed).toMatchObject([
+    { value: { seq: 8 } },
+    { reason: { code: 'RATE_LIMITED', retryAfter: 7 } },
+    { value: { seq: 10 } },
+  ]);
+  const { messages, pagination } = await listMessages(chat.ctx, { userId: 'bob', conversationId, traceId: 't' });
+  expect(messages.map(({ text }) => text)).toEqual(['one', 'two', 'a', 'b', 'c', 'd', 'three', 'e', 'g']);
+  expect(pagination.total).toBe(9);
+});
+
+test('a refused first message leaves its conversation as old as it is', async () => {
+  await send('one');
+  const { conversation } = await chat.store.conversations.createDirect(['alice', 'carol'], new Date(1_000));
+  answers.push(Promise.resolve({ allowed: false, retryAfter: 7 }));
+  const body = { conversationId: conversation.id, text: 'too much' };
+  await expect(sendMessage(chat.ctx, { senderId: 'alice', body, traceId: 't' })).rejects.toMatchObject({
+    code: 'RATE_LIMITED',
+  });
+  const [now] = await chat.store.conversations.findByIds([conversation.id]);
+  expect([now?.lastMessage, now?.lastMessageAt, now?.seq]).toEqual([null, new Date(1_000), 1]);
 });
 
 test('who is over the limit takes no further seqs', async () => {

@@ -37,7 +37,7 @@ export interface SendBatchesOptions {
  */
 const UNDER_WAY = 4;
 /**
- * Milliseconds between the starts of two requests at least, while more than little is under way. Source: as UNDER_WAY; with one request at a time p99 at
+ * Milliseconds between the starts of two requests, while more than little is under way; full ones and a lone lane do not keep them. Source: as UNDER_WAY; with one request at a time p99 at
  * 2,000, 3,440 and 4,128 messages a second was 45, 106 and 121 ms, now 28, 79 and 95, for 4% more CPU; with 5 ms 34, 79 and 95 for 9%.
  */
 const SPACING_MS = 8;
