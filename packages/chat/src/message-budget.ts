@@ -25,7 +25,7 @@ export function takeMessageBudget(ctx: ChatContext, senderId: string, body: Send
   });
   // Whoever waits for it is told. Where another step fails first nobody does.
   checked.catch(() => {});
-  return { taken: checked, isLikely: isLikely };
+  return { taken: checked, isLikely };
 }
 
 /** One per limiter, which contexts of a process share. */

@@ -73,14 +73,16 @@ export function createConversationRepository(collections: Collections): Conversa
     takeSeq: createSeqTaking(collections),
     replacePreview: (id, messageId, preview) =>
       guarded(async () => {
-        const shown = { _id: oid(id), 'lastMessage.messageId': oid(messageId) };
+        const _id = oid(id);
         // Without a message it is as old as it is, and not as the one that never was.
-        const lastMessageAt = preview
-          ? preview.createdAt
-          : (await conversations.findOne(shown, { projection: { createdAt: 1 } }))?.createdAt;
+        const options = { projection: { createdAt: 1 }, readPreference: 'primary' } as const;
+        const lastMessageAt = preview?.createdAt ?? (await conversations.findOne({ _id }, options))?.createdAt;
         if (!lastMessageAt) return;
         const lastMessage = preview && fromPreview(preview);
-        await conversations.updateOne(shown, { $set: { lastMessage, lastMessageAt } });
+        await conversations.updateOne(
+          { _id, 'lastMessage.messageId': oid(messageId) },
+          { $set: { lastMessage, lastMessageAt } },
+        );
       }),
     takeChangeSeq: async (id) => {
       const doc = await guarded(() =>

@@ -1,4 +1,5 @@
 import { listConversations, listMessages, type RateLimiter, sendInOrder, sendMessage } from '@confab/chat';
+import { ChatError } from '@confab/contracts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -107,6 +108,20 @@ test('a refused first message leaves its conversation as old as it is', async ()
   });
   const [now] = await chat.store.conversations.findByIds([conversation.id]);
   expect([now?.lastMessage, now?.lastMessageAt, now?.seq]).toEqual([null, new Date(1_000), 1]);
+});
+
+test('a refusal is told as one also where its seq cannot be given up', async () => {
+  await send('one');
+  const { messages } = chat.ctx.store;
+  const fillVoid = async () => {
+    throw new ChatError('UNAVAILABLE', { retryAfter: 1 });
+  };
+  chat.ctx.store = { ...chat.ctx.store, messages: { ...messages, fillVoid } };
+  answers.push(Promise.resolve({ allowed: false, retryAfter: 7 }));
+  await expect(send('too much')).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfter: 7 });
+  expect((await storedRows()).size).toBe(1);
+  chat.ctx.store = { ...chat.ctx.store, messages };
+  expect((await send('three')).seq).toBe(3);
 });
 
 test('who is over the limit takes no further seqs', async () => {
