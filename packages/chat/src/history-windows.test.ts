@@ -7,17 +7,21 @@ import type { ConversationRepository, HistoryQuery, MessageRepository } from './
 function conversation(newest: number, gone: readonly number[] = []) {
   let seq = newest;
   const read: [aboveSeq: number, belowSeq: number | undefined][] = [];
+  const history = async ({ aboveSeq, belowSeq, order, skip, limit }: HistoryQuery) => {
+    read.push([aboveSeq, belowSeq]);
+    const seqs = Array.from({ length: seq }, (_, i) => i + 1);
+    const rows = seqs.filter((s) => s > aboveSeq && s < (belowSeq ?? seq + 1) && !gone.includes(s));
+    if (order === 'newest-first') rows.reverse();
+    return rows.slice(skip, skip + limit).map((s) => ({ seq: s }) as StoredMessage);
+  };
+  const found = () => ({ id: 'c', seq });
   const inner = {
-    conversations: { findFor: async () => ({ id: 'c', seq }) } as unknown as ConversationRepository,
-    messages: {
-      history: async ({ aboveSeq, belowSeq, order, skip, limit }: HistoryQuery) => {
-        read.push([aboveSeq, belowSeq]);
-        const seqs = Array.from({ length: seq }, (_, i) => i + 1);
-        const rows = seqs.filter((s) => s > aboveSeq && s < (belowSeq ?? seq + 1) && !gone.includes(s));
-        if (order === 'newest-first') rows.reverse();
-        return rows.slice(skip, skip + limit).map((s) => ({ seq: s }) as StoredMessage);
-      },
-    } as unknown as MessageRepository,
+    conversations: {
+      findFor: async () => found(),
+      openHistory: async (asked: HistoryQuery) =>
+        asked.viewer === 'u' ? { conversation: found(), members: [], messages: await history(asked) } : null,
+    } as unknown as ConversationRepository,
+    messages: { history } as unknown as MessageRepository,
   };
   const knowing = (told: number) => {
     seq = told;
@@ -40,7 +44,9 @@ test('a page is what it is without windows, wherever it is and whatever is missi
         for (const aboveSeq of [0, 299, 930])
           for (const belowSeq of [undefined, 10, 700, 5_000]) {
             const asked = query({ order, skip, aboveSeq, ...(belowSeq !== undefined && { belowSeq }) });
-            expect(await windowed.messages.history(asked)).toEqual(await plain.history(asked));
+            const page = await plain.history(asked);
+            expect(await windowed.messages.history(asked)).toEqual(page);
+            expect((await windowed.conversations.openHistory(asked))?.messages).toEqual(page);
           }
   }
 });
@@ -55,6 +61,16 @@ test('it is read once, in a range hardly longer than itself', async () => {
     [935, undefined],
     [434, 500],
     [100, 166],
+  ]);
+});
+
+test('opening it says where its newest messages are, for the next page', async () => {
+  const { windowed, read } = conversation(1_000);
+  expect(await windowed.conversations.openHistory(query({ viewer: 'stranger' }))).toBeNull();
+  for (let times = 0; times < 2; times++) await windowed.conversations.openHistory(query());
+  expect(read).toEqual([
+    [0, undefined],
+    [935, undefined],
   ]);
 });
 

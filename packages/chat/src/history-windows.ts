@@ -37,6 +37,14 @@ export function readingInWindows({ conversations, messages }: Repositories): Rep
         if (found) note(id, found.seq);
         return found;
       },
+      async openHistory(query) {
+        const window = windowOf(query, seqs.get(query.conversationId));
+        const opened = await conversations.openHistory(window ?? query);
+        if (!opened) return null;
+        note(query.conversationId, opened.conversation.seq);
+        if (!window || opened.messages.length === query.limit) return opened;
+        return { ...opened, messages: await messages.history(query) };
+      },
       async listFor(userId, page) {
         const list = await conversations.listFor(userId, page);
         for (const { id, seq } of list) note(id, seq);

@@ -1,9 +1,9 @@
-import { limits, type MediaItem, type Message, STREAM_VERSION } from '@confab/contracts';
-import { conversationFor, messageFor } from './access.ts';
+import { ChatError, limits, type MediaItem, type Message, STREAM_VERSION } from '@confab/contracts';
+import { messageFor } from './access.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMembership, StoredMessage } from './model.ts';
 import { isSettled } from './own-row.ts';
-import type { HistoryQuery } from './ports/repositories.ts';
+import type { HistoryQuery, OpenedHistory } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { viewMedia } from './view-media.ts';
 import { messageView, watermarksOf } from './views.ts';
@@ -25,9 +25,6 @@ export interface HistoryPage {
   pagination: { page: number; limit: number; total: number };
 }
 
-/** Messages before a page up to which it is read before it is known that the user may: a stranger's deep page is no work for the store. */
-const SHALLOW = 1_000;
-
 /**
  * One page of history in ascending order; page 1 holds the newest messages. What is fetched counts as delivered.
  * @throws ChatError NOT_FOUND
@@ -35,19 +32,11 @@ const SHALLOW = 1_000;
 export async function listMessages(ctx: ChatContext, request: HistoryRequest): Promise<HistoryPage> {
   const { userId, conversationId, page = 1, limit = limits.pageDefault, after } = request;
   const read = (aboveSeq: number) => ctx.store.messages.history(historyQuery(request, aboveSeq));
-  const access = conversationFor(ctx, userId, conversationId);
-  // Who comes back asks for what they missed, and mostly that is nothing: the conversation alone says so. When a gateway dies, all of its users do that.
-  const isOpen = after === undefined && (page - 1) * limit <= SHALLOW;
-  const readEarly = async () => (isOpen || (await access).seq > (after ?? 0) ? read(after ?? 0) : []);
+  // The page as if the user had always been a member: what they may not see is thrown away, nothing waits for it.
+  const opening = openedFor(ctx, historyQuery(request, after ?? 0));
   const countAll = async () =>
-    isOpen || (await access).seq > 0 ? ctx.store.messages.countVoids(conversationId, 0) : 0;
-  // All at once, the page as if the user had always been a member: what they may not see is thrown away, nothing waits for it.
-  const [conversation, members, early, allVoids] = await Promise.all([
-    access,
-    ctx.store.memberships.ofConversations([conversationId]),
-    readEarly(),
-    countAll(),
-  ]);
+    after === undefined || (await opening).conversation.seq > 0 ? ctx.store.messages.countVoids(conversationId, 0) : 0;
+  const [{ conversation, members, messages: early }, allVoids] = await Promise.all([opening, countAll()]);
   const row = members.find((member) => member.userId === userId);
   const own = isSettled(conversation, row) ? row : await ctx.store.memberships.find(conversationId, userId);
   const joinedSeq = own?.joinedSeq ?? 0;
@@ -67,6 +56,13 @@ export async function listMessages(ctx: ChatContext, request: HistoryRequest): P
     // seq is dense: what exists is what was numbered, less what this user does not see
     pagination: { page, limit, total: Math.max(0, conversation.seq - joinedSeq - voids - hidden) },
   };
+}
+
+/** @throws ChatError NOT_FOUND for foreign and unknown conversations alike */
+async function openedFor(ctx: ChatContext, query: HistoryQuery): Promise<OpenedHistory> {
+  const opened = await ctx.store.conversations.openHistory(query);
+  if (!opened) throw new ChatError('NOT_FOUND');
+  return opened;
 }
 
 function historyQuery(request: HistoryRequest, aboveSeq: number): HistoryQuery {

@@ -4,6 +4,7 @@ import type { Collections } from './collections.ts';
 import { type ConversationDoc, fromPreview, oid, toConversation } from './documents.ts';
 import { guarded, isDuplicateKey, isWriteConflict } from './failures.ts';
 import { firstWrite } from './first-writes.ts';
+import { createHistoryOpening } from './history-opening.ts';
 import { findRow, findRows, type ReadOptions } from './plain-reads.ts';
 import { createSeqTaking } from './seq-taking.ts';
 
@@ -45,6 +46,7 @@ export function createConversationRepository(collections: Collections): Conversa
 
   return {
     findFor: (userId, id) => one({ _id: oid(id), participants: userId }),
+    openHistory: createHistoryOpening(collections),
     findManyFor: (userId, ids, limit) => many({ participants: userId, _id: { $in: ids.map(oid) } }, limit),
     headsFor: (userId, ids) =>
       guarded(async () => {

@@ -4,6 +4,7 @@ import type { Filter } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { type MessageDoc, oid, toMessage } from './documents.ts';
 import { guarded } from './failures.ts';
+import { historyFilter, historySort } from './history-opening.ts';
 import { createMessageInserts } from './message-inserts.ts';
 import { aggregateRows, findRow, findRows } from './plain-reads.ts';
 import { countRows, countUnread } from './range-counts.ts';
@@ -17,8 +18,6 @@ export function createMessageRepository(collections: Collections): MessageReposi
 }
 
 type Messages = Collections['messages'];
-
-const visibleTo = (viewer: string): Filter<MessageDoc> => ({ void: { $exists: false }, deletedFor: { $ne: viewer } });
 
 function readers(collections: Collections) {
   const { db, messages } = collections;
@@ -48,11 +47,9 @@ function readers(collections: Collections) {
       }),
     history: (query) =>
       guarded(async () => {
-        const seq = { $gt: query.aboveSeq, ...(query.belowSeq !== undefined && { $lt: query.belowSeq }) };
-        const filter = { conversationId: oid(query.conversationId), seq, ...visibleTo(query.viewer) };
         const { skip, limit } = query;
-        const sort = { seq: query.order === 'newest-first' ? -1 : 1 } as const;
-        return (await findRows(db, messages, filter, { sort, skip, limit })).map(toMessage);
+        const sort = historySort(query);
+        return (await findRows(db, messages, historyFilter(query), { sort, skip, limit })).map(toMessage);
       }),
     countVoids: (conversationId, aboveSeq) =>
       // without a bound on seq the index alone has the answer

@@ -14,9 +14,18 @@ export interface SeqTaken {
   participants: readonly string[];
 }
 
+/** A conversation, the rows of its members, and a page of its messages. */
+export interface OpenedHistory {
+  conversation: StoredConversation;
+  members: StoredMembership[];
+  messages: StoredMessage[];
+}
+
 export interface ConversationRepository {
   /** The conversation, if the user is a participant; null for foreign and unknown alike. */
   findFor(userId: string, conversationId: string): Promise<StoredConversation | null>;
+  /** What a page of history is made of, if the viewer is a participant; null for foreign and unknown alike, with as little work for either. */
+  openHistory(query: HistoryQuery): Promise<OpenedHistory | null>;
   /** Those of the given conversations that the user is in, bounded by `limit`. */
   findManyFor(userId: string, ids: string[], limit: number): Promise<StoredConversation[]>;
   /** Of the same, the counters alone. */

@@ -290,6 +290,47 @@ export const aggregation: ConformanceCase[] = [
         [{ _id: 1, s: [{ _id: 11, place: 'south' }] }],
       ],
       [
+        'the same partners for all',
+        [
+          { $match: { _id: { $in: [1, 4] } } },
+          { $sort: { _id: -1 } },
+          { $lookup: { from: 'D', pipeline: [{ $match: { item: 'a' } }, { $sort: { _id: -1 } }], as: 's' } },
+          { $lookup: { from: 'D', pipeline: [{ $match: { item: 'nothing' } }], as: 't' } },
+          { $project: { 's._id': 1, t: 1 } },
+        ],
+        [
+          { _id: 4, s: [{ _id: 11 }, { _id: 10 }], t: [] },
+          { _id: 1, s: [{ _id: 11 }, { _id: 10 }], t: [] },
+        ],
+      ],
+      [
+        'the same partners, in the place of a field',
+        [
+          { $match: { _id: 1 } },
+          { $project: { item: 1 } },
+          {
+            $lookup: { from: 'D', pipeline: [{ $match: { _id: 12 } }, { $project: { _id: 1 } }], as: 'item' },
+          },
+        ],
+        [{ _id: 1, item: [{ _id: 12 }] }],
+      ],
+      [
+        'the same partners, the last stage',
+        [
+          { $match: { _id: 1 } },
+          { $lookup: { from: 'D', pipeline: [{ $match: { _id: 12 } }, { $project: { _id: 1 } }], as: 'item' } },
+          { $lookup: { from: 'D', pipeline: [{ $match: { _id: 10 } }, { $project: { _id: 1 } }], as: 'x.y' } },
+          { $match: { 'x.y._id': 10 } },
+          { $project: { item: 1, x: 1 } },
+        ],
+        [{ _id: 1, item: [{ _id: 12 }], x: { y: [{ _id: 10 }] } }],
+      ],
+      [
+        'the same partners, counted',
+        [{ $lookup: { from: 'D', pipeline: [{ $limit: 1 }], as: 's' } }, { $match: { _id: 1 } }, { $count: 'n' }],
+        [{ n: 1 }],
+      ],
+      [
         'fields and a pipeline',
         [
           { $match: { _id: 1 } },

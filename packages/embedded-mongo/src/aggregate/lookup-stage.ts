@@ -17,7 +17,7 @@ interface Lookup {
   pipeline: readonly Document[];
 }
 
-function parseLookup(operand: unknown): Lookup {
+export function parseLookup(operand: unknown): Lookup {
   if (!isDocument(operand)) return fail(ErrorCode.FailedToParse, 'the $lookup specification must be an object');
   for (const name of Object.keys(operand)) {
     if (!['from', 'as', 'localField', 'foreignField', 'let', 'pipeline'].includes(name))

@@ -22,6 +22,7 @@ import { literals } from './expression-test.ts';
 import { compileGroup, fieldsOfGroup, groupStream, STAGE_LIMIT_BYTES } from './group-stage.ts';
 import { lookupStream, unionStream } from './lookup-stage.ts';
 import { isPlainStage, plainStage } from './plain-stages.ts';
+import { rawLookup } from './raw-lookup.ts';
 import { refuseStage } from './refused-stages.ts';
 import {
   blockingStream,
@@ -112,15 +113,41 @@ export function runPipeline(
 ): ResultStream {
   const { spec, rest } = splitPipeline(pipeline, context);
   const collection = context.engine.catalog.find(context.database, collectionName);
+  // Of all of them, before anything is read: what is wrong is refused.
   const build = stagesOf(rest, context);
-  const cursor = context.engine.open(collection, spec);
-  if (rest.length === 0) return cursor;
-  const counted = countStage(rest[0]!, cursor);
-  if (counted) return encodeStream(stagesOf(rest.slice(1), context)(counted));
-  const byField = context.collation ? undefined : countByField(rest[0]!, cursor);
-  if (byField && rest.length === 1) return byField;
-  if (byField) return encodeStream(stagesOf(rest.slice(1), context)(decodeStream(byField)));
-  return encodeStream(build(decodeStream(withFields(cursor, fieldsOfStage(rest[0]!)))));
+  const { stream, left } = withRawStages(context.engine.open(collection, spec), rest, context);
+  const [stage] = left;
+  if (!stage) return stream;
+  const counted = countStage(stage, stream);
+  if (counted) return encodeStream(stagesOf(left.slice(1), context)(counted));
+  const decoded = decodeStream(withFields(stream, fieldsOfStage(stage)));
+  return encodeStream((left === rest ? build : stagesOf(left, context))(decoded));
+}
+
+/** Does the first stages that need no decoded documents. @returns what is left */
+function withRawStages(
+  cursor: ResultStream,
+  stages: readonly Document[],
+  context: PipelineContext,
+): { stream: ResultStream; left: readonly Document[] } {
+  let stream = cursor;
+  for (const [done, stage] of stages.entries()) {
+    const next = rawStage(stream, stage, context);
+    if (!next) return { stream, left: done === 0 ? stages : stages.slice(done) };
+    stream = next;
+  }
+  return { stream, left: [] };
+}
+
+function rawStage(source: ResultStream, stage: Document, context: PipelineContext): ResultStream | undefined {
+  if ('$group' in stage) return context.collation ? undefined : countByField(stage, source);
+  if (!('$lookup' in stage)) return undefined;
+  const inner = { ...context, hint: undefined };
+  return rawLookup(source, {
+    operand: stage.$lookup,
+    run: (from, pipeline) => runPipeline(from, pipeline, inner),
+    typed: (decoded) => stagesOf([stage], context)(decoded),
+  });
 }
 
 /** Leaves out what the stages do not read before it is decoded. */

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MAX_DOCUMENT_BYTES } from '../bson/check-document.ts';
 import { BsonType } from '../bson/raw-document.ts';
-import { RawWriter } from '../bson/raw-writer.ts';
+import { giveBack, takeWriter } from '../bson/spare-writers.ts';
 import { ErrorCode, fail } from '../errors.ts';
 
 /** Raw documents, a step at a time; see DocumentCursor. */
@@ -51,16 +51,9 @@ export class Pace {
   }
 }
 
-/** Bytes up to which a writer is kept for the next batch. Source: a thousand messages of a usual length. */
-const KEPT_BYTES = 1_048_576;
-/** Writers that are kept. Source: queries that take several turns, and so fill batches side by side, are few. */
-const KEPT = 4;
-/** Grown for one batch and used for the next: memory outside the heap that every reply leaves behind makes V8 collect the whole heap again and again. */
-const spare: RawWriter[] = [];
-
 /** A batch of documents as the bytes of a BSON array. */
 export class Batch {
-  private readonly writer = spare.pop() ?? new RawWriter(4096);
+  private readonly writer = takeWriter();
   private readonly opened = this.writer.open();
   count = 0;
 
@@ -77,10 +70,7 @@ export class Batch {
   close<T>(use: (array: Buffer) => T): T {
     this.writer.close(this.opened);
     const used = use(this.writer.view());
-    if (this.writer.bytes.length <= KEPT_BYTES && spare.length < KEPT) {
-      this.writer.length = 0;
-      spare.push(this.writer);
-    }
+    giveBack(this.writer);
     return used;
   }
 }
