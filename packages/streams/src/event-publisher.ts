@@ -5,7 +5,7 @@ import { type RedisConnection, RedisPresenceDirectory } from '@confab/redis';
 import { type PackedEvents, packEvents } from './event-packs.ts';
 
 /**
- * Entries that an inbox keeps. Source: a gateway under full load (5,000 events a second) has 2 s to read on before it is told of a gap, and
+ * Entries that an inbox keeps unread. Source: a gateway under full load (5,000 events a second) has 2 s to read on before it is told of a gap, and
  * longer where events come packed; at 1 kB per entry this is 10 MB of Redis per gateway, and 160 MB if every entry is packed to the full.
  */
 export const DEFAULT_INBOX_LENGTH = 10_000;

@@ -1,5 +1,5 @@
 import type { InboxBatch, InboxEntry, InboxReader } from '@confab/chat';
-import type { RedisConnection } from '@confab/redis';
+import type { RedisClient, RedisConnection } from '@confab/redis';
 import { BLOCK_MS, ReadLoop } from './blocking-read.ts';
 import { decodeInboxEntry, type RawEntry } from './entry-codec.ts';
 import { ReadPace } from './read-pace.ts';
@@ -11,6 +11,8 @@ import { ReadPace } from './read-pace.ts';
 const READ_COUNT = 500;
 /** Deliveries (events by recipients) of one batch, about: it is decoded in one turn. Source: as many as a gateway gathers before it writes. */
 const BATCH = 4_000;
+/** Entries that were read stay until there are so many of them. Source: at 1,000 a second that is a removal every 60 ms, and 64 KB. */
+const READ_BEFORE_FORGOTTEN = 64;
 /** Entry 1-1 opens the stream and is nobody's event: position 1 is entry 1-2. */
 const OPENER = 1;
 
@@ -28,6 +30,8 @@ export class RedisInboxReader implements InboxReader {
   #current = '';
   /** Sequence number of the last entry seen. */
   #last = OPENER;
+  /** Up to which entry those that were read were removed. */
+  #forgotten = OPENER;
 
   constructor(connection: RedisConnection, options: InboxReaderOptions) {
     this.#connection = connection;
@@ -81,14 +85,25 @@ export class RedisInboxReader implements InboxReader {
     if (instance !== this.#current) {
       this.#current = instance;
       this.#last = OPENER;
+      this.#forgotten = OPENER;
     }
     const key = this.#connection.keys.inbox(instance);
-    const reply = await this.#loop.read((client) =>
-      client.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', key, `1-${this.#last}`),
-    );
+    const reply = await this.#loop.read((client) => {
+      this.#forget(client, key);
+      return client.xread('COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', key, `1-${this.#last}`);
+    });
     // The instance may have changed during the read: what came is of an inbox that counts no more.
     if (this.#instance() !== this.#current) return [];
     return reply?.[0]?.[1] ?? [];
+  }
+
+  /** What was read and pushed is nobody's any more. In the same write as the read that follows. */
+  #forget(client: RedisClient, key: string): void {
+    if (this.#last - this.#forgotten < READ_BEFORE_FORGOTTEN) return;
+    this.#forgotten = this.#last;
+    client.xtrim(key, 'MINID', '~', `1-${this.#last}`).catch((error: unknown) => {
+      this.#connection.log.warn({ error: String(error) }, 'read entries stay in the inbox until its length trims them');
+    });
   }
 
   /** Cuts the entries where something is missing, so that each batch says whether a gap is before it, and where a batch is full. */
