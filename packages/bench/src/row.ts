@@ -8,8 +8,8 @@ export const groups: readonly Group[] = ['gateway', 'rest', 'e2e', 'scale', 'mem
 /** What a row is measured on. */
 export interface Environment {
   redis: { url: string; pid: number | undefined };
-  /** `source`: where it comes from, in words. */
-  mongo: { url: string; source: string };
+  /** `source`: where it comes from, in words. `databases`: what the names of all databases of a run begin with. */
+  mongo: { url: string; source: string; databases: string };
   /** A short look: less of everything. */
   quick: boolean;
   /** What `seed` of the row made; absent where a row has none. */

@@ -103,6 +103,22 @@ it('waits for no request while few sends are under way, and gathers beyond', asy
   await Promise.all([...few, ...more]);
 });
 
+it('has four requests under way at most while more than a few sends are, and gathers what comes beyond', async () => {
+  const { request, received } = await serve();
+  const many = ['a', 'b', 'c', 'd'].map((name) =>
+    client.sendMessages(caller(), lane(...Array.from({ length: 20 }, (_, i) => `${name}${i}`))),
+  );
+  // No two of them fit into one, and none is answered: each goes without those before it.
+  await request(3);
+  const more = [send('x')];
+  await new Promise((resolve) => setImmediate(resolve));
+  more.push(send('y'));
+  const gathered = await request(4);
+  expect(textsOf(gathered)).toEqual(['x', 'y']);
+  for (const each of received) answerAll(each);
+  await Promise.all([...many, ...more]);
+});
+
 it('lets what may take long, or is long, go alone', async () => {
   const { request, received } = await serve();
   const caller = { token: 'token', address: '203.0.113.1', traceId: 't'.repeat(32), apiCalls: { inFlight: 0 } };

@@ -27,7 +27,7 @@ export function openConfab(environment: Environment): Promise<ChatSide> {
       redisUrl: environment.redis.url,
       keyPrefix: `bench-e2e-${process.pid}`,
       mongodbUrl: environment.mongo.url,
-      database: `bench_e2e_${process.pid}`,
+      database: `${environment.mongo.databases}e2e`,
     };
     const api = cleanup.own(await startApi(stores), (service) => service.stop());
     const receipts = cleanup.own(await startReceipts(stores), (service) => service.stop());
@@ -55,7 +55,7 @@ export function openMonoliths(environment: Environment): Promise<ChatSide> {
       KEY: `bench-monolith-${process.pid}`,
       JWT_SECRET,
       MONGODB_URL: environment.mongo.url,
-      MONGODB_DATABASE: `bench_monolith_${process.pid}`,
+      MONGODB_DATABASE: `${environment.mongo.databases}monolith`,
     };
     const start = async () => cleanup.own(await startPeer('monolith', env), (p) => p.stop());
     const peers = await Promise.all(Array.from({ length: PROCESSES }, start));

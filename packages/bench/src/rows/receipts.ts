@@ -116,7 +116,7 @@ function openReceipts(environment: Environment): Promise<Sides> {
       redisUrl: environment.redis.url,
       keyPrefix: `bench-receipts-${process.pid}`,
       mongodbUrl: environment.mongo.url,
-      database: `bench_receipts_${process.pid}`,
+      database: `${environment.mongo.databases}receipts`,
     };
     const conversations = await seedConversations(stores);
     const senders = conversations.map((_, i) => `a${i}`);

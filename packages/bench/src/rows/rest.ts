@@ -52,7 +52,7 @@ function openRest(environment: Environment): Promise<Sides> {
       redisUrl: environment.redis.url,
       keyPrefix: `bench-rest-${process.pid}`,
       mongodbUrl: environment.mongo.url,
-      database: `bench_rest_${process.pid}`,
+      database: `${environment.mongo.databases}rest`,
     };
     const api = cleanup.own(await startApi(stores), (service) => service.stop());
     const pairs = await openPairs(api.url, PAIRS);
@@ -72,7 +72,7 @@ function openRest(environment: Environment): Promise<Sides> {
 const peerEnv = ({ mongo }: Environment) => ({
   JWT_SECRET,
   MONGODB_URL: mongo.url,
-  MONGODB_DATABASE: `bench_rest_peer_${process.pid}`,
+  MONGODB_DATABASE: `${mongo.databases}rest_peer`,
 });
 
 export const restRows: Row[] = [

@@ -145,7 +145,7 @@ async function asOfNow(store: MongoStore, seeded: Seeded): Promise<Seeded> {
 /** A database for all of these rows, named by the process that makes it: one that dies in between leaves nothing that counts. */
 async function seed({ mongo, quick, log }: Environment): Promise<Seeded> {
   const plan = quick ? QUICK : FULL;
-  const store = await connectMongo({ url: mongo.url, database: `bench_store_${process.pid}` });
+  const store = await connectMongo({ url: mongo.url, database: `${mongo.databases}store_${process.pid}` });
   try {
     const startedAt = performance.now();
     const seeded = await seedStore(store, plan);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import {
   eventually,
@@ -10,6 +11,7 @@ import {
   type TestProcess,
   tempDir,
 } from '@confab/testkit';
+import { MongoClient } from 'mongodb';
 import type { Environment } from '../row.ts';
 import { type Cleanup, starting } from './cleanup.ts';
 
@@ -37,16 +39,18 @@ export function openEnvironment(
 
 /** As everywhere, but the embedded server as a process of its own: in ours it would take the generator's processor. */
 async function openMongo(cleanup: Cleanup): Promise<Environment['mongo']> {
+  const databases = `bench_${randomBytes(4).toString('hex')}_`;
   if (process.env.MONGODB_URL) {
     const { url } = cleanup.own(await findMongo(), (store) => store.stop());
-    return { url, source: describe(process.env.MONGODB_URL) };
+    cleanup.own(databases, () => dropDatabases(url, databases));
+    return { url, source: describe(process.env.MONGODB_URL), databases };
   }
   const folder = cleanup.own(await tempDir('bench-store'), (dir) => dir.remove());
   const entry = fileURLToPath(new URL('../../../embedded-mongo/src/main.ts', import.meta.url));
   const args = ['--conditions=confab-source', '--disable-warning=ExperimentalWarning', entry];
   const started = spawnTestProcess(process.execPath, [...args, '--data', folder.path, '--port', '0']);
   const server = cleanup.own(started, (target) => stopTestProcess(target));
-  return { url: withoutRetryableWrites(await urlOf(server)), source: 'embedded' };
+  return { url: withoutRetryableWrites(await urlOf(server)), source: 'embedded', databases };
 }
 
 /** What the embedded server prints once it is ready. @throws Error with what it wrote, if it ends or takes too long */
@@ -59,6 +63,17 @@ async function urlOf({ child, output }: TestProcess): Promise<string> {
   }, START_MS);
   if (url === undefined) throw new Error(`the embedded store did not start: ${output()}`);
   return url;
+}
+
+/** A server that is not ours is left as it was: also where a row died. @throws Error of the driver if it is gone */
+export async function dropDatabases(url: string, beginning: string): Promise<void> {
+  const client = new MongoClient(url, { serverSelectionTimeoutMS: START_MS });
+  try {
+    const { databases } = await client.db('admin').admin().listDatabases({ nameOnly: true });
+    for (const { name } of databases) if (name.startsWith(beginning)) await client.db(name).dropDatabase();
+  } finally {
+    await client.close();
+  }
 }
 
 const withoutRetryableWrites = (url: string) => `${url.replace(/\/$/, '')}/?retryWrites=false`;
