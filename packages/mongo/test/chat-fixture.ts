@@ -17,6 +17,15 @@ export interface ChatFixture {
   close(): Promise<void>;
 }
 
+/**
+ * The database once more, by a store that waits longer for an answer: what is large may take a busy machine more than the seconds in which a service has to
+ * answer. The caller closes it.
+ */
+export async function patientStore({ db }: MongoStore): Promise<MongoStore> {
+  const { url } = await testMongo();
+  return connectMongo({ url, database: db.databaseName, timeoutMs: 40_000 });
+}
+
 export async function startChatFixture(): Promise<ChatFixture> {
   const mongo = await testMongo();
   const store = await connectMongo({ url: mongo.url, database: mongo.dbName() });

@@ -10,7 +10,7 @@ import {
 } from '@confab/chat';
 import { ObjectId } from 'mongodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
+import { type ChatFixture, patientStore, startChatFixture } from './chat-fixture.ts';
 
 let chat: ChatFixture;
 beforeEach(async () => {
@@ -75,6 +75,8 @@ test('history of a conversation that one is not in is that of an unknown one', a
 });
 
 test('a page that does not fit into one document is what it would be in two', async () => {
+  const store = await patientStore(chat.store);
+  const ctx = { ...chat.ctx, store };
   const { id } = await chat.store.conversations.createGroup({
     ...{ participants: ['alice', 'bob'], name: null, ownerId: 'alice', now: new Date() },
   });
@@ -85,13 +87,17 @@ test('a page that does not fit into one document is what it would be in two', as
     ...{ conversationId: new ObjectId(id), seq: i + 1, senderId: 'alice', text, media: [], messageType: 'text' },
     ...{ replyTo: null, deletedAt: null, ...at },
   }));
-  const messages = chat.store.db.collection('messages');
+  const messages = store.db.collection('messages');
   for (let from = 0; from < rows.length; from += 50) await messages.insertMany(rows.slice(from, from + 50));
   await chat.store.db.collection('conversations').updateOne({ _id: new ObjectId(id) }, { $set: { seq: 200 } });
   const seqs = rows.map(({ seq }) => seq);
-  expect(await page(id, 'bob', { limit: 200 })).toEqual({ seqs, total: 200 });
-  await expect(page(id, 'mallory', { limit: 200 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
-});
+  try {
+    expect(await page(id, 'bob', { limit: 200 }, ctx)).toEqual({ seqs, total: 200 });
+    await expect(page(id, 'mallory', { limit: 200 }, ctx)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  } finally {
+    await store.close();
+  }
+}, 60_000);
 
 /** The same store, in which `change` happens between the reads of the members and of the conversation, which may come in any order. */
 function changingBetween(change: () => Promise<unknown>): ChatContext {
