@@ -28,32 +28,23 @@ export const historySort = ({ order }: HistoryQuery) => ({ seq: order === 'newes
  * the slowest of them says when the page is there. And of a conversation that the viewer is not in nothing more is read than that.
  */
 export function createHistoryOpening({ db, conversations, memberships, messages }: Collections) {
-  const together = async (query: HistoryQuery): Promise<OpenedHistory | null> => {
+  const together = async (query: HistoryQuery): Promise<Opened | undefined> => {
     const [opened] = await aggregateRows<Opened>(db, conversations, pipelineOf(query, { memberships, messages }));
-    if (!opened) return null;
-    return {
-      conversation: toConversation(opened),
-      members: opened.members.map(toMembership),
-      messages: opened.messages.map(toMessage),
-    };
+    return opened;
   };
 
-  const oneByOne = async (query: HistoryQuery): Promise<OpenedHistory | null> => {
+  const oneByOne = async (query: HistoryQuery): Promise<Opened | undefined> => {
     const { conversationId, viewer, skip, limit } = query;
     const conversation = await findRow(db, conversations, accessFilter(conversationId, viewer));
-    if (!conversation) return null;
+    if (!conversation) return undefined;
     const [members, page] = await Promise.all([
       findRows(db, memberships, { conversationId: oid(conversationId) }),
       findRows(db, messages, historyFilter(query), { sort: historySort(query), skip, limit }),
     ]);
-    return {
-      conversation: toConversation(conversation),
-      members: members.map(toMembership),
-      messages: page.map(toMessage),
-    };
+    return { ...conversation, members, messages: page };
   };
 
-  return async (query: HistoryQuery): Promise<OpenedHistory | null> => {
+  const read = async (query: HistoryQuery): Promise<Opened | undefined> => {
     try {
       return await guarded(() => together(query));
     } catch (error) {
@@ -61,6 +52,16 @@ export function createHistoryOpening({ db, conversations, memberships, messages 
       if (error instanceof MongoServerError) return guarded(() => oneByOne(query));
       throw error;
     }
+  };
+
+  return async (query: HistoryQuery): Promise<OpenedHistory | null> => {
+    const opened = await read(query);
+    if (!opened) return null;
+    return {
+      conversation: toConversation(opened),
+      members: opened.members.map(toMembership),
+      messages: opened.messages.map(toMessage),
+    };
   };
 }
 
