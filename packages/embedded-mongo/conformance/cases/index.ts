@@ -2,6 +2,7 @@ import type { ConformanceCase } from '../case-format.ts';
 import { aggregation } from './aggregation.ts';
 import { commands } from './commands.ts';
 import { filters } from './filters.ts';
+import { joins } from './joins.ts';
 import { projections } from './projections.ts';
 import { sorting } from './sorting.ts';
 import { updates } from './updates.ts';
@@ -14,4 +15,5 @@ export const cases: readonly ConformanceCase[] = [
   ...updates,
   ...commands,
   ...aggregation,
+  ...joins,
 ];
