@@ -1,7 +1,7 @@
 import { ChatError, type Conversation, limits } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
-import type { StoredConversation, StoredMembership, StoredPreview } from './model.ts';
+import type { StoredConversation, StoredMembership, StoredPreview, StoredUser } from './model.ts';
 import { settledPositions } from './own-row.ts';
 import type { MemberMarks, OwnPosition } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
@@ -143,7 +143,7 @@ async function viewsWithoutCounts(
   const everybody = new Set(
     list.flatMap((c) => [...c.participants, ...(c.lastMessage ? [c.lastMessage.senderId] : [])]),
   );
-  const [rows, previews, others, users, online] = await Promise.all([
+  const [rows, previews, others, known, online] = await Promise.all([
     own,
     own.then((positions) => visiblePreviews(ctx, userId, list, positions)),
     // the user's own rows are read already
@@ -151,6 +151,7 @@ async function viewsWithoutCounts(
     usersById(ctx.store.users, everybody),
     onlineOrUnknown(ctx, [...everybody]),
   ]);
+  const users = await withSendersOf(ctx, previews, { asked: everybody, known });
   const members = Map.groupBy(others, (row) => row.conversationId);
   const marksIn = (id: string) => {
     const theirs = members.get(id) ?? [];
@@ -201,6 +202,19 @@ async function visiblePreviews(
     );
   });
   return previews;
+}
+
+/** What is shown in place of a newest message that is hidden may be of somebody who has left, and whom nobody has asked for yet. */
+async function withSendersOf(
+  ctx: ChatContext,
+  previews: ReadonlyMap<string, StoredPreview | null>,
+  { asked, known }: { asked: ReadonlySet<string>; known: Map<string, StoredUser> },
+): Promise<Map<string, StoredUser>> {
+  const missing = [...previews.values()].flatMap((shown) =>
+    shown && !asked.has(shown.senderId) ? [shown.senderId] : [],
+  );
+  if (missing.length === 0) return known;
+  return new Map([...known, ...(await usersById(ctx.store.users, missing))]);
 }
 
 /** It is newer than their joining, and than whatever they deleted for themselves. */

@@ -1,4 +1,4 @@
-import { applyReads, createGroup, removeMember, sendMessage } from '@confab/chat';
+import { applyReads, createGroup, deleteMessage, listConversations, removeMember, sendMessage } from '@confab/chat';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -19,4 +19,17 @@ test('who wrote in a group and left it is not told any more that somebody reads 
   await applyReads(chat.ctx, [{ v: 1, id: 'r', at: 0, traceId, type: 'read', conversationId, userId: 'bob' }]);
   const reads = chat.events.filter(({ event }) => event.event === 'messages:read');
   expect(reads.map(({ recipients }) => recipients.toSorted())).toEqual([['ann', 'bob']]);
+});
+
+test('what somebody wrote who has left is shown with their name where the newest message is hidden', async () => {
+  const traceId = 't';
+  await chat.store.users.put([{ id: 'eve', profile: { name: 'Eve Adams' } }]);
+  const group = await createGroup(chat.ctx, { userId: 'ann', participants: ['bob', 'eve'], name: undefined, traceId });
+  const conversationId = group._id;
+  await sendMessage(chat.ctx, { senderId: 'eve', body: { conversationId, text: 'bye' }, traceId });
+  const newest = await sendMessage(chat.ctx, { senderId: 'ann', body: { conversationId, text: 'oh' }, traceId });
+  await removeMember(chat.ctx, { userId: 'eve', conversationId, memberId: 'eve', traceId });
+  await deleteMessage(chat.ctx, { userId: 'bob', messageId: newest._id, forEveryone: false, traceId });
+  const { conversations } = await listConversations(chat.ctx, 'bob', {});
+  expect(conversations[0]?.lastMessage).toMatchObject({ text: 'bye', senderId: { _id: 'eve', name: 'Eve Adams' } });
 });
