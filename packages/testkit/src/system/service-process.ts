@@ -35,7 +35,7 @@ export interface ServiceProcess {
   restart(env?: Record<string, string>): Promise<void>;
 }
 
-/** Full collections come when the heap is three times what lived after the last one, and for the sake of memory after a minute of idleness. */
+/** Full collections come when the heap is three times what lived after the last one, and memory is given back a minute after one at the earliest. */
 const RARE_FULL_COLLECTIONS = ['--heap-growing-percent=200', '--gc-memory-reducer-start-delay-ms=60000'];
 
 /** Flags of Node with which a service runs in production: those of its image, which says why. */
