@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ensureInstalled, node, root } from './bootstrap.mjs';
 import { ensureWebBuilt } from './build-web.mjs';
+import { OUTCOME_FILE } from './outcome-reporter.mjs';
 import { provide } from './requirements.mjs';
 
 /** Each suite: what it needs beside Node, and the arguments of its test run. `npm test -- NAME` runs one of them. */
@@ -71,43 +72,26 @@ function add(total, { passed, failed, failures }) {
 }
 
 async function runSuite(suite) {
-  const report = path.join(results, `${suite.key}.json`);
+  const outcome = path.join(results, `${suite.key}.json`);
   const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
-  const args = [vitest, 'run', ...suite.args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await exitCode(spawn(node, args, { cwd: root, stdio: 'inherit' }));
-  return readReport(report, code);
+  const reporter = path.join(root, 'infra/launch/outcome-reporter.mjs');
+  const args = [vitest, 'run', ...suite.args, '--reporter=default', `--reporter=${reporter}`];
+  const env = { ...process.env, [OUTCOME_FILE]: outcome };
+  return readOutcome(outcome, await exitCode(spawn(node, args, { cwd: root, env, stdio: 'inherit' })));
 }
 
 const exitCode = (child) => new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 
 /** A run that ended badly without saying which test failed counts as one failure: it is never a success. */
-function readReport(file, code) {
+function readOutcome(file, code) {
   try {
-    const report = JSON.parse(readFileSync(file, 'utf8'));
-    const failedFiles = report.testResults.filter(
-      (result) => result.status === 'failed' && result.assertionResults.every((a) => a.status !== 'failed'),
-    );
-    const unfinished = report.numPendingTests + report.numTodoTests;
-    const failed = report.numFailedTests + failedFiles.length + unfinished;
-    const failures = report.testResults.flatMap(describeFailures);
-    if (failed === 0 && code !== 0) return { passed: report.numPassedTests, failed: 1, failures: [NO_CAUSE(code)] };
-    return { passed: report.numPassedTests, failed, failures };
+    const { passed, failures } = JSON.parse(readFileSync(file, 'utf8'));
+    if (failures.length === 0 && code !== 0) failures.push(`no test, but the run ended with code ${code} (see above)`);
+    return { passed, failed: failures.length, failures };
   } catch (error) {
-    return { passed: 0, failed: 1, failures: [`no test report: ${error.message}`] };
+    return { passed: 0, failed: 1, failures: [`no outcome of the tests: ${error.message}`] };
   }
 }
-
-const NO_CAUSE = (code) => `no test, but the run ended with code ${code} (an error outside of tests: see above)`;
-
-/** A line per failure, for the end of a long output, where whoever sees only that finds the cause. */
-function describeFailures({ name, status, message, assertionResults }) {
-  const file = path.relative(root, name);
-  const failed = assertionResults.filter((result) => result.status === 'failed');
-  if (status === 'failed' && failed.length === 0) return [`${file}: ${firstLines(message)}`];
-  return failed.map((result) => `${file} > ${result.fullName}: ${firstLines(result.failureMessages.join('\n'))}`);
-}
-
-const firstLines = (text) => text.split('\n').slice(0, 4).join(' | ').slice(0, 600);
 
 main().catch((error) => {
   process.stderr.write(`${error.message}\n`);
