@@ -54,6 +54,8 @@ export function createHoleFiller(ctx: VoidContext, startAt: Date) {
   const missingSince = new Map<string, number>();
   const denseUpTo = new Map<string, number>();
   let since = startAt;
+  /** Of the conversations with a hole that the pass has seen, when the one that has been quiet longest was active. */
+  let oldestOpen = Number.POSITIVE_INFINITY;
   const active = (from: Date) => ctx.store.conversations.activeSince(from, SCAN_LIMIT);
 
   const inspect = async (batch: ConversationActivity[]): Promise<number> => {
@@ -62,12 +64,14 @@ export function createHoleFiller(ctx: VoidContext, startAt: Date) {
       .filter((r) => r.fromSeq < r.toSeq);
     const present = await ctx.store.messages.presentSeqs(ranges);
     let filled = 0;
-    const shown = new Map(batch.map((c) => [c.id, c.preview]));
+    const activity = new Map(batch.map((c) => [c.id, c]));
     for (const range of ranges) {
+      const { preview, updatedAt } = activity.get(range.conversationId) as ConversationActivity;
       const rows = present.get(range.conversationId) ?? new Map();
       const settled = await settle(range, rows);
       filled += settled.filled;
-      if (settled.dense === range.toSeq) await checkPreview(range, rows, shown.get(range.conversationId));
+      if (settled.dense === range.toSeq) await checkPreview(range, rows, preview);
+      else oldestOpen = Math.min(oldestOpen, updatedAt.getTime());
     }
     return filled;
   };
@@ -122,6 +126,7 @@ export function createHoleFiller(ctx: VoidContext, startAt: Date) {
     /** One pass. @returns how many holes it filled */
     async run(): Promise<number> {
       const startedAt = ctx.clock.now();
+      oldestOpen = Number.POSITIVE_INFINITY;
       let filled = 0;
       let from = since;
       for (let page = await active(from); page.length > 0; page = await active(from)) {
@@ -129,8 +134,9 @@ export function createHoleFiller(ctx: VoidContext, startAt: Date) {
         if (page.length < SCAN_LIMIT) break;
         from = new Date(Math.max(from.getTime() + 1, (page.at(-1) as ConversationActivity).updatedAt.getTime()));
       }
-      // A conversation stays in view until it was quiet for longer than a hole needs to become old.
-      since = new Date(Math.max(since.getTime(), startedAt - 3 * HOLE_AGE_MS));
+      // A conversation stays in view until it was quiet for longer than a hole needs to become old, and for as long as it has one: what is seen
+      // first when all workers or the store were away for longer than that is as old as their absence.
+      since = new Date(Math.max(since.getTime(), Math.min(startedAt - 3 * HOLE_AGE_MS, oldestOpen)));
       return filled;
     },
   };

@@ -110,6 +110,25 @@ test('a hole at the end is filled too, and the preview shows the newest real mes
   await lost;
 });
 
+test('a hole that is older than any look back when a worker first sees it is filled all the same', async () => {
+  const id = await conversation();
+  await send(id, 'one');
+  const hold = chat.hold('seq-taken');
+  const lost = send(id, 'lost');
+  await hold.reached;
+  chat.clock.advance(60_000);
+  const filler = createHoleFiller(chat.ctx, new Date(0));
+  let filled = 0;
+  for (let waited = 0; waited <= HOLE_AGE_MS; waited += 2_000) {
+    filled += await filler.run();
+    chat.clock.advance(2_000);
+  }
+  expect(filled).toBe(1);
+  expect((await chat.store.conversations.findByIds([id]))[0]?.lastMessage).toMatchObject({ text: 'one', seq: 1 });
+  hold.release();
+  await lost;
+});
+
 test.each(['change-marked', 'change-numbered'] as const)(
   'a deletion whose writer died at %s is finished',
   async (step) => {
