@@ -45,6 +45,27 @@ test('who gives up, or takes another seq, holds nobody up', async () => {
   await waiting;
 });
 
+test('who gives up leaves those before it to the one behind, and to who comes next', async () => {
+  const store = emptyStore();
+  const [first, second, third, fourth] = [underWay(store), underWay(store), underWay(store), underWay(store)];
+  second.leave();
+  const passed: string[] = [];
+  const waiting = third.wait()?.then(() => passed.push('third'));
+  expect(waiting).toBeDefined();
+  fourth.leave();
+  third.leave();
+  const fifth = underWay(store);
+  const later = fifth.wait()?.then(() => passed.push('fifth'));
+  expect(later).toBeDefined();
+  await Promise.resolve();
+  expect(passed).toEqual([]);
+  first.leave();
+  await Promise.all([later, waiting]);
+  expect(passed).toContain('fifth');
+  fifth.leave();
+  expect(underWay(store).wait()).toBeUndefined();
+});
+
 test('a message whose insert hangs holds up those behind it for 100 ms, once', async () => {
   vi.useFakeTimers();
   try {

@@ -39,9 +39,12 @@ export function publishTurn(store: ChatContext['store'], conversationId: string)
   const leave = () => {
     if (!place) return;
     place.hasLeft = true;
-    place.before = undefined;
     place.onLeave?.();
-    if (last.get(conversationId) === place) last.delete(conversationId);
+    if (last.get(conversationId) === place) {
+      const before = stillBefore(place);
+      if (before) last.set(conversationId, before);
+      else last.delete(conversationId);
+    }
     place = undefined;
   };
   return {
@@ -50,17 +53,31 @@ export function publishTurn(store: ChatContext['store'], conversationId: string)
       place = { before: last.get(conversationId), hasLeft: false, onLeave: undefined };
       last.set(conversationId, place);
     },
-    wait: () => (place?.before && !place.before.hasLeft ? untilLeft(place.before) : undefined),
+    wait: () => (place && stillBefore(place) ? untilNobodyIsBefore(place) : undefined),
     leave,
   };
 }
 
-function untilLeft(place: Place): Promise<void> {
+/** The next one before a place that has not left. Who gave up without having waited leaves those before it to the one behind. */
+function stillBefore(place: Place): Place | undefined {
+  while (place.before?.hasLeft) place.before = place.before.before;
+  return place.before;
+}
+
+function untilNobodyIsBefore(place: Place): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, PATIENCE_MS);
-    place.onLeave = () => {
+    const pass = () => {
       clearTimeout(timer);
+      // Whoever was not waited for to the end is nobody else's business either.
+      place.before = undefined;
       resolve();
     };
+    const timer = setTimeout(pass, PATIENCE_MS);
+    const look = () => {
+      const before = stillBefore(place);
+      if (before) before.onLeave = look;
+      else pass();
+    };
+    look();
   });
 }

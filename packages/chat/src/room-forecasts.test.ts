@@ -75,3 +75,16 @@ test('expects nothing after a refusal or a failure, until something is allowed a
   await expect(take(Promise.reject(new Error('away'))).taken).rejects.toThrow('away');
   expect(take(allowed(8)).isLikely).toBe(false);
 });
+
+test('an answer that was on its way before a refusal allows no forecasts after it', async () => {
+  const { take } = forecasts();
+  const early = Promise.withResolvers<Taken>();
+  const first = take(early.promise);
+  await take({ allowed: false, retryAfter: 7 }).taken;
+  early.resolve(allowed(9));
+  await first.taken;
+  const next = take(allowed(9));
+  expect(next.isLikely).toBe(false);
+  await next.taken;
+  expect(take(allowed(8)).isLikely).toBe(true);
+});

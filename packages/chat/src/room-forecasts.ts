@@ -15,6 +15,8 @@ interface Room {
   at: number;
   /** Uses of this process without an answer yet, which the last one may not have counted. */
   underWay: number;
+  /** How often something was refused, or not answered. */
+  refusals: number;
 }
 
 export type Taken = Awaited<ReturnType<RateLimiter['take']>>;
@@ -29,7 +31,7 @@ export interface Taking {
 
 /**
  * Forecasts of what a limiter will say, from what it said of the same window shortly before: what comes after it need not wait for it where that can be taken back.
- * A refusal is never forecast, and after one nothing is, until the limiter has allowed again: wrong forecasts are those that were under way when a refusal came, half of the
+ * A refusal is never forecast, and after one nothing is, until the limiter has allowed what it was asked since: wrong forecasts are those that were under way when a refusal came, half of the
  * limit at most in each process.
  */
 export class RoomForecasts {
@@ -53,7 +55,7 @@ export class RoomForecasts {
   #roomOf(key: string): Room {
     const known = this.#rooms.get(key);
     if (known) return known;
-    const room = { left: 0, at: Number.NEGATIVE_INFINITY, underWay: 0 };
+    const room = { left: 0, at: Number.NEGATIVE_INFINITY, underWay: 0, refusals: 0 };
     this.#rooms.set(key, room);
     if (this.#rooms.size > CAPACITY) this.#rooms.delete(this.#rooms.keys().next().value as string);
     return room;
@@ -61,15 +63,17 @@ export class RoomForecasts {
 
   async #learn(room: Room, taking: Promise<Taken>): Promise<Taken> {
     room.underWay += 1;
-    // As long as nothing else is known: it was refused, or not answered.
-    let left = 0;
+    const { refusals } = room;
+    let taken: Taken | undefined;
     try {
-      const taken = await taking;
-      if (taken.allowed) left = taken.left;
+      taken = await taking;
       return taken;
     } finally {
       room.underWay -= 1;
-      [room.left, room.at] = [left, this.#clock.now()];
+      if (!taken?.allowed) room.refusals += 1;
+      // What was asked before a refusal and comes after it says nothing of the time since.
+      const isNews = taken?.allowed && room.refusals === refusals;
+      [room.left, room.at] = [isNews ? taken.left : 0, this.#clock.now()];
     }
   }
 }
