@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { sendOne } from '../test/send-one.ts';
@@ -35,10 +35,41 @@ it('refuses more calls at a time than are allowed, per gateway and per socket', 
   await serve(() => {}, { maxInFlightPerSocket: 2 });
   const one = caller();
   const calls = [client.membership(one, C), client.membership(one, C)];
-  await expect(client.membership(one, C)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfter: 1 });
+  const send = { conversationId: C, text: 'x' };
+  await expect(sendOne(client, one, send)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfter: 1 });
   calls.push(client.membership(caller(), C));
   await expect(client.membership(caller(), C)).rejects.toMatchObject({ code: 'OVERLOADED' });
   await Promise.allSettled(calls);
+});
+
+it('lets questions of one socket wait for each other, within the timeout of each', async () => {
+  const asked: ServerResponse[] = [];
+  let most = 0;
+  await serve(
+    (_request, response) => {
+      asked.push(response);
+      most = Math.max(most, asked.length);
+      setImmediate(() => {
+        asked.shift();
+        response.end(JSON.stringify({ success: true, data: { participants: [], isGroup: false } }));
+      });
+    },
+    { maxInFlightPerSocket: 2, maxInFlight: 100 },
+  );
+  const one = caller();
+  const answers = await Promise.all(Array.from({ length: 30 }, () => client.membership(one, C)));
+  expect(answers).toHaveLength(30);
+  expect(most).toBeLessThanOrEqual(2);
+  expect([client.inFlight, one.apiCalls.inFlight]).toEqual([0, 0]);
+});
+
+it('answers questions that waited in vain when their time is over', async () => {
+  await serve(() => {}, { maxInFlightPerSocket: 1, maxInFlight: 100 });
+  const one = caller();
+  const startedAt = performance.now();
+  const outcomes = await Promise.allSettled([1, 2, 3].map(() => client.membership(one, C)));
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
 });
 
 it('refuses calls while too many that were given up still wait for a connection', async () => {

@@ -19,8 +19,8 @@ export interface ApiCaller {
   /** The client's own address, for the api's limits. */
   address: string;
   traceId: string;
-  /** Counts the socket's calls that wait. */
-  apiCalls: { inFlight: number };
+  /** Counts the socket's calls that wait for an answer; questions beyond what it may have at a time wait for their turn. */
+  apiCalls: { inFlight: number; waiting?: (() => void)[] };
 }
 
 /** A message that a user wants to send. */
@@ -31,7 +31,7 @@ export interface UserSend {
   cameAt: number;
 }
 
-/** The gateway's way to the api. Every call settles within the timeout; more calls than are allowed at a time are refused, not queued. */
+/** The gateway's way to the api. Every call settles within the timeout; more calls than are allowed at a time are refused, not queued, but for questions of one socket. */
 export interface ApiClient {
   /**
    * Sends messages of one caller to one conversation, which are stored in their order.
@@ -126,6 +126,20 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     } finally {
       inFlight -= calls;
       apiCalls.inFlight -= 1;
+      apiCalls.waiting?.shift()?.();
+    }
+  };
+
+  /**
+   * Waits until the socket may ask. Clients join all of their conversations as soon as they are connected; how many wait is bounded by the events that a socket
+   * may send within the timeout, which the caller counts from before.
+   */
+  const turnOf = async (apiCalls: ApiCaller['apiCalls']): Promise<void> => {
+    while (apiCalls.inFlight >= maxInFlightPerSocket) {
+      apiCalls.waiting ??= [];
+      const { promise, resolve } = Promise.withResolvers<void>();
+      apiCalls.waiting.push(resolve);
+      await promise;
     }
   };
 
@@ -171,16 +185,19 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
           ? sendLane(caller, sends, Math.min(...sends.map(({ cameAt }) => cameAt)))
           : sendInTurn(caller, sends),
       ),
-    membership: (caller, conversationId) =>
-      counted(caller.apiCalls, 1, () =>
+    membership({ apiCalls, ...caller }, conversationId) {
+      const deadline = performance.now() + timeoutMs;
+      const question = () =>
         span(routes.membership.method, caller.traceId, async (traceparent) => {
           const { method, path } = routes.membership;
           const filled = path.replace(':conversationId', conversationId);
           const call: Call = { method, path: filled, repeatable: true, traceparent };
-          const answer = await attempt(caller, call, performance.now() + timeoutMs);
+          const answer = await attempt(caller, call, deadline);
           return answer as { participants: string[]; isGroup: boolean };
-        }),
-      ),
+        });
+      const asked = () => counted(apiCalls, 1, question);
+      return apiCalls.inFlight < maxInFlightPerSocket ? asked() : turnOf(apiCalls).then(asked);
+    },
     get inFlight() {
       return inFlight;
     },

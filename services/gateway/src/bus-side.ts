@@ -13,6 +13,8 @@ export interface BusEvents {
   onRevocation(revocation: Revocation): void;
   /** Events may have been lost: the gateway is a new instance. */
   onReincarnated(): void;
+  /** The lease was renewed: the bus is there. */
+  onRenewed(): void;
 }
 
 export interface BusSide {
@@ -45,6 +47,7 @@ export function createBusSide(options: {
     presence,
     log,
     onReincarnated: () => events?.onReincarnated(),
+    onRenewed: () => events?.onRenewed(),
   });
   const inbox = createInboxLoop(bus, async (batch) => events?.onBatch(batch), log);
   const unsubscribe: (() => Promise<void>)[] = [];

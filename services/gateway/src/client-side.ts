@@ -11,7 +11,7 @@ import { createFormerMembers } from './former-members.ts';
 import type { GatewayCounters } from './gateway-metrics.ts';
 import { createHandlers } from './handlers/index.ts';
 import { participantsFor } from './handlers/services.ts';
-import { createHandshake } from './handshake.ts';
+import { createHandshake, revocationKey } from './handshake.ts';
 import { createInboxHandler } from './inbox-handler.ts';
 import { createMembershipCache } from './membership-cache.ts';
 import { createPacketLimits } from './packet-budget.ts';
@@ -66,7 +66,11 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
     },
   });
   const endSession = createEndSession(rules.carriers, (code) => counters().sessionsEnded.inc({ code }));
-  const expiry = createSessionExpiry(io, endSession, { clock, toleranceMs: config.JWT_CLOCK_TOLERANCE * 1_000 });
+  const expiry = createSessionExpiry(io, endSession, {
+    clock,
+    toleranceMs: config.JWT_CLOCK_TOLERANCE * 1_000,
+    isRevoked: (identity) => bus.revocations.isRevoked(revocationKey(identity)),
+  });
   const { memberships, typing, ...members } = createMembers(io, options);
   const sessions = createSessions({
     eventsPerSecond: config.EVENTS_PER_SECOND,
@@ -110,6 +114,7 @@ export function createClientSide(options: ClientSideOptions): ClientSide {
       members.onGap();
       io.local.emit('sync:required', { reason: 'The bus lost its memory of this gateway' });
     },
+    onRenewed: () => userSockets.catchUp(),
     drain() {
       draining = true;
     },

@@ -5,7 +5,7 @@ import type { Presence } from './presence.ts';
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
 function setup(first: boolean) {
-  const state = { renewed: first as boolean | Error, calls: [] as string[], reincarnated: 0 };
+  const state = { renewed: first as boolean | Error, calls: [] as string[], reincarnated: 0, renewals: 0 };
   const lease = {
     instance: 'g.1',
     renew: async () => {
@@ -28,7 +28,11 @@ function setup(first: boolean) {
   const onReincarnated = () => {
     state.reincarnated += 1;
   };
-  return { state, keeper: createLeaseKeeper({ lease, presence, onReincarnated, log, renewMs: 20, retryMs: 10 }) };
+  const onRenewed = () => {
+    state.renewals += 1;
+  };
+  const options = { lease, presence, onReincarnated, onRenewed, log, renewMs: 20, retryMs: 10 };
+  return { state, keeper: createLeaseKeeper(options) };
 }
 
 it('opens a lease if the bus came without one, and keeps the one that it has', async () => {
@@ -43,6 +47,7 @@ it('opens a lease if the bus came without one, and keeps the one that it has', a
 it('registers everybody anew when the lease is gone', async () => {
   const { state, keeper } = setup(true);
   await keeper.start();
+  await expect.poll(() => state.renewals).toBeGreaterThan(0);
   state.renewed = false;
   await expect.poll(() => state.reincarnated).toBe(1);
   expect(state.calls).toEqual(['reincarnate ann,bob', 'confirm']);

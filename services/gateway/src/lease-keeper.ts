@@ -6,6 +6,8 @@ export interface LeaseKeeperOptions {
   presence: Presence;
   /** Everybody was registered anew: events may have been lost meanwhile. */
   onReincarnated(): void;
+  /** The bus is there, and knows this gateway as it is. */
+  onRenewed(): void;
   log: Log;
   /** Milliseconds between two renewals. Source: a third of the lease. */
   renewMs?: number;
@@ -29,6 +31,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     lease,
     presence,
     onReincarnated,
+    onRenewed,
     log,
     renewMs = 4_000,
     retryMs = 500,
@@ -53,8 +56,10 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 
   const keep = async () => {
     try {
-      if (await lease.renew()) await presence.retry();
-      else await reincarnate();
+      if (await lease.renew()) {
+        onRenewed();
+        await presence.retry();
+      } else await reincarnate();
       aliveAt = now();
       failing = false;
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Clock, Revocation } from '@confab/chat';
+import type { Identity } from '@confab/service-kit';
 import { type GatewayServer, type GatewaySocket, userRoom } from './session.ts';
 import type { EndSession } from './session-end.ts';
 
@@ -6,7 +7,7 @@ import type { EndSession } from './session-end.ts';
 const SWEEP_MS = 250;
 
 export interface SessionExpiry {
-  /** Ends the socket when its token expires. */
+  /** Ends the socket when its token expires; at once if it was revoked meanwhile. In the turn in which the socket enters its user's room. */
   watch(socket: GatewaySocket): void;
   /** The socket is gone. */
   forget(socket: GatewaySocket): void;
@@ -17,11 +18,18 @@ export interface SessionExpiry {
   close(): void;
 }
 
-/** @param toleranceMs by which clocks may differ (JWT_CLOCK_TOLERANCE) */
+export interface SessionExpiryOptions {
+  clock: Clock;
+  /** By which clocks may differ (JWT_CLOCK_TOLERANCE). */
+  toleranceMs: number;
+  /** Asked for when a socket is through with entering: a revocation that came while it was found no socket to end. */
+  isRevoked(identity: Identity): boolean;
+}
+
 export function createSessionExpiry(
   io: GatewayServer,
   endSession: EndSession,
-  { clock, toleranceMs }: { clock: Clock; toleranceMs: number },
+  { clock, toleranceMs, isRevoked }: SessionExpiryOptions,
 ): SessionExpiry {
   const remainingMs = (socket: GatewaySocket) => socket.data.identity.expiresAt * 1_000 + toleranceMs - clock.now();
 
@@ -41,6 +49,7 @@ export function createSessionExpiry(
 
   return {
     watch(socket) {
+      if (isRevoked(socket.data.identity)) return endSession(socket, 'TOKEN_REVOKED');
       if (remainingMs(socket) <= 0) return endSession(socket, 'TOKEN_EXPIRED');
       const sockets = bySecond.get(secondOf(socket)) ?? new Set();
       bySecond.set(secondOf(socket), sockets.add(socket));

@@ -13,8 +13,8 @@ export interface Session {
   address: string;
   budget: EventBudget;
   lanes: SendLanes<UserSend, Message>;
-  /** Requests to the api that wait for an answer. */
-  apiCalls: { inFlight: number };
+  /** Requests to the api that wait for an answer, and those that wait for one of these to end. */
+  apiCalls: { inFlight: number; waiting?: (() => void)[] };
   /** Conversations in which the socket types, with when the others were last told (Unix ms). */
   typing: Map<string, number>;
   /** `session:end` was sent: nothing goes in or out any more. */

@@ -32,7 +32,8 @@ function setup() {
     return members.now;
   };
   const typing = createTyping({ io, signals: { signal }, formerMembers, participantsNow, clock });
-  const socket = { data: { identity: { userId: 'ann' }, typing: new Map() } } as unknown as GatewaySocket;
+  const data = { identity: { userId: 'ann' }, typing: new Map(), ended: false };
+  const socket = { connected: true, data } as unknown as GatewaySocket;
   const advance = (ms: number) => {
     now += ms;
   };
@@ -114,4 +115,31 @@ it('who is a member no more tells nobody', async () => {
   t.members.now = ['bob'];
   t.typing.left(t.socket, 'c1');
   await vi.waitFor(() => expect(t.sent.at(-1)).toEqual({ event: 'typing:stop', to: [] }));
+});
+
+it('tells nobody of a start whose socket was gone by the time its members were known', () => {
+  const { typing, socket, sent } = setup();
+  for (const gone of [
+    Object.assign(socket, { connected: false }),
+    Object.assign(socket, { connected: true, data: { ...socket.data, ended: true } }),
+  ]) {
+    typing.started(gone, 'c', ['ann', 'bob']);
+  }
+  expect(sent).toEqual([]);
+});
+
+it('takes the place of the conversation where nothing was typed for the longest, if that was ten seconds', () => {
+  const { typing, socket, sent, advance } = setup();
+  for (let i = 0; i < 20; i++) {
+    typing.started(socket, `c${i}`, ['ann', 'bob']);
+    advance(100);
+  }
+  typing.started(socket, 'c0', ['ann', 'bob']);
+  sent.length = 0;
+  typing.started(socket, 'c20', ['ann', 'bob']);
+  expect(sent).toEqual([]);
+  advance(8_100);
+  typing.started(socket, 'c20', ['ann', 'bob']);
+  expect(sent.map(({ event }) => event)).toEqual(['typing:stop', 'typing:start']);
+  expect([...socket.data.typing.keys()].slice(0, 2)).toEqual(['c2', 'c3']);
 });

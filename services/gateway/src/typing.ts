@@ -3,6 +3,8 @@ import { ChatError, type Signal } from '@confab/contracts';
 import type { FormerMembers } from './former-members.ts';
 import { type GatewayServer, type GatewaySocket, userRoom } from './session.ts';
 
+/** Milliseconds without a further start after which a place is free for another conversation: a client need not say that it stopped. Source: several times the throttle. */
+const ABANDONED_MS = 10_000;
 /** Milliseconds in which a socket tells the others at most once that it types. Source: clients repeat it with every key. */
 const THROTTLE_MS = 1_500;
 /** Conversations in which one socket types at a time. */
@@ -73,10 +75,18 @@ export function createTyping({ io, signals, formerMembers, participantsNow, cloc
 
   return {
     started(socket, conversationId, participants) {
+      // It was asked who takes part, and the socket may be gone since: nobody would tell them of the stop.
+      if (!socket.connected || socket.data.ended) return;
       const { typing } = socket.data;
       const last = typing.get(conversationId);
       if (last !== undefined && clock.now() - last < THROTTLE_MS) return;
-      if (last === undefined && typing.size >= MAX_TYPING) return;
+      // The last one to be told of is the last of the map: the first is where nothing was typed for the longest.
+      typing.delete(conversationId);
+      const [first] = typing;
+      if (first && typing.size >= MAX_TYPING) {
+        if (clock.now() - first[1] < ABANDONED_MS) return;
+        left(socket, first[0]);
+      }
       typing.set(conversationId, clock.now());
       const typists = audiences.get(conversationId) ?? new Map<GatewaySocket, Audience>();
       const audience = { userIds: participants, believedUntil: clock.now() + BELIEVED_MS };

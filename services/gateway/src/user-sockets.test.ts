@@ -64,3 +64,28 @@ it('forgets users who are gone', async () => {
   await settled();
   expect(said).toEqual([]);
 });
+
+it('says again what the bus did not take, once it is there, so that nobody stays counted who is gone', async () => {
+  const { sockets, said, state } = setUp();
+  const [leaveAnn, leaveBob] = [await sockets.open('ann'), await sockets.open('bob')];
+  state.away = true;
+  leaveAnn();
+  leaveBob();
+  await sockets.open('eve');
+  await settled();
+  sockets.catchUp();
+  await settled();
+  state.away = false;
+  said.length = 0;
+  sockets.catchUp();
+  await settled();
+  await settled();
+  expect(said.sort()).toEqual([
+    ['ann', 0],
+    ['bob', 0],
+    ['eve', 1],
+  ]);
+  sockets.catchUp();
+  await settled();
+  expect(said).toHaveLength(3);
+});

@@ -11,6 +11,8 @@ export interface UserSockets {
   open(userId: string): Promise<() => void>;
   /** Says everything again: the gateway is a new instance, which holds nothing yet as far as the others know. */
   restate(): void;
+  /** Says again what the bus did not take while it was away. */
+  catchUp(): void;
 }
 
 export interface UserSocketsOptions {
@@ -30,6 +32,8 @@ interface Held {
 /** The sockets of users over all gateways. While the bus is away each gateway keeps the limit for itself (`connection-limits`). */
 export function createUserSockets({ quota, limit, log }: UserSocketsOptions): UserSockets {
   const users = new Map<string, Held>();
+  /** Users whose number the bus did not take. */
+  const unsaid = new Set<string>();
   let away = false;
 
   const inTurn = <T>(userId: string, step: (held: Held) => Promise<T>): Promise<T> => {
@@ -50,21 +54,34 @@ export function createUserSockets({ quota, limit, log }: UserSocketsOptions): Us
 
   const heard = () => {
     away = false;
+    const again = [...unsaid];
+    unsaid.clear();
+    for (const userId of again) void say(userId);
   };
   const unheard = (error: unknown) => {
     if (!away) log.warn({ err: error }, 'sockets of users are counted per gateway while the bus is away');
     away = true;
   };
-  const say = (userId: string) =>
-    inTurn(userId, ({ sockets }) => quota.setSockets(new Map([[userId, sockets]])).then(heard)).catch(unheard);
+  const say = (userId: string): Promise<void> =>
+    inTurn(userId, ({ sockets }) => quota.setSockets(new Map([[userId, sockets]]))).then(heard, (error: unknown) => {
+      // What stands there is too much, for whoever has gone since: others would refuse them.
+      unsaid.add(userId);
+      unheard(error);
+    });
 
   return {
     async open(userId) {
       await inTurn(userId, async (held) => {
-        const fits = await quota.takeSockets(userId, held.sockets + 1, limit).then((taken) => {
-          heard();
-          return taken;
-        }, passIfAway(unheard));
+        const fits = await quota.takeSockets(userId, held.sockets + 1, limit).then(
+          (taken) => {
+            heard();
+            return taken;
+          },
+          passIfAway((error) => {
+            unsaid.add(userId);
+            unheard(error);
+          }),
+        );
         if (!fits) throw new ChatError('TOO_MANY_CONNECTIONS', { retryAfter: TRY_AGAIN_S });
         held.sockets += 1;
       });
@@ -78,7 +95,16 @@ export function createUserSockets({ quota, limit, log }: UserSocketsOptions): Us
       };
     },
     restate() {
-      for (const userId of users.keys()) void say(userId);
+      const all = new Set([...users.keys(), ...unsaid]);
+      unsaid.clear();
+      for (const userId of all) void say(userId);
+    },
+    catchUp() {
+      const [one] = unsaid;
+      if (one === undefined) return;
+      // The others follow once one of them is heard.
+      unsaid.delete(one);
+      void say(one);
     },
   };
 }

@@ -57,6 +57,26 @@ describe.each(['websocket', 'polling'])('over %s', (transport) => {
   });
 });
 
+it('ends a socket whose token was revoked while it was being counted in', async () => {
+  const buses = memoryBuses();
+  const { lease } = buses.gateway;
+  const register = lease.register.bind(lease);
+  const [entering, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  lease.register = async (userId) => {
+    entering.resolve();
+    await go.promise;
+    return register(userId);
+  };
+  test = await startGateway({ buses });
+  const socket = test.client(tokenOf('eve', { jti: 't1' }));
+  const end = next<End>(socket, 'session:end');
+  await entering.promise;
+  await test.api.revocations.add({ tokenId: 't1', issuedBefore: 0 });
+  go.resolve();
+  expect((await end).code).toBe('TOKEN_REVOKED');
+  await eventually(() => expect(socket.connected).toBe(false));
+});
+
 it('lets a token in again that was issued after the revocation', async () => {
   test = await startGateway();
   const now = Math.floor(Date.now() / 1_000);
