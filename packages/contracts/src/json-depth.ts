@@ -16,3 +16,16 @@ function containersIn(values: unknown[]): object[] {
     (value): value is object => typeof value === 'object' && value !== null && !ArrayBuffer.isView(value),
   );
 }
+
+/** Whether a decoded value has more than `limit` parts: elements of lists, and fields. Ends as soon as it has. */
+export function isLargerThan(value: unknown, limit: number): boolean {
+  let parts = 0;
+  const containers = containersIn([value]);
+  for (let container = containers.pop(); container; container = containers.pop()) {
+    const inside: unknown[] = Array.isArray(container) ? container : Object.values(container);
+    parts += inside.length;
+    if (parts > limit) return true;
+    containers.push(...containersIn(inside));
+  }
+  return false;
+}

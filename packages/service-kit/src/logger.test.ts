@@ -27,6 +27,28 @@ it('redacts credentials and content at every depth down to four', () => {
   expect(lines.join()).toContain('[redacted]');
 });
 
+it('says of an error what it is, and not what a library put on it: commands and documents are what users say', () => {
+  const { logger, lines } = capture();
+  const refused = Object.assign(new Error('WRONGTYPE'), { code: 7, command: { name: 'xadd', args: ['S3CRET'] } });
+  const write = Object.assign(new Error('not written'), { writeErrors: [{ err: { op: { a: { text: 'S3CRET' } } } }] });
+  logger.warn({ err: refused }, 'x');
+  logger.warn({ error: new Error('outer', { cause: refused }) }, 'x');
+  logger.warn({ err: new AggregateError([refused, write], 'both') }, 'x');
+  logger.warn({ err: Object.assign(new Error('nested'), { previous: write }) }, 'x');
+  expect(lines.join()).not.toContain('S3CRET');
+  expect(JSON.parse(lines[0] ?? '').err).toMatchObject({
+    type: 'Error',
+    message: 'WRONGTYPE',
+    code: 7,
+    stack: expect.any(String),
+  });
+  expect(JSON.parse(lines[1] ?? '').error).toMatchObject({ message: 'outer: WRONGTYPE' });
+  expect(JSON.parse(lines[2] ?? '').err.aggregateErrors).toMatchObject([
+    { message: 'WRONGTYPE' },
+    { message: 'not written' },
+  ]);
+});
+
 it('lets no control character reach a line raw', () => {
   const { logger, lines } = capture();
   const nasty = 'a\r\nb\0c\u001b[2Jd\u007fe\u009b31mf\u2028g\u202eh';

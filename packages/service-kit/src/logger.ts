@@ -33,11 +33,27 @@ export function createLogger({ name, level = 'info', destination }: LoggerOption
     name,
     level,
     redact: { paths: REDACTED, censor: '[redacted]' },
-    serializers: { err: stdSerializers.err, error: stdSerializers.err, req: describeRequest },
+    serializers: { err: describeError, error: describeError, req: describeRequest },
     hooks: { streamWrite: escapeUnsafe },
     formatters: { level: (label: string) => ({ level: label }) },
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+/** What a line says of an error. Libraries put more on theirs: the command that failed with its arguments, a document that was not written, which are what users say. */
+const SAID_OF_ERRORS = new Set([
+  ...['type', 'message', 'stack', 'code', 'codeName', 'errno', 'syscall', 'address', 'port'],
+  ...['status', 'statusCode', 'retryAfter', 'field', 'reason'],
+]);
+
+/** Its causes are in `message` and `stack`. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { aggregateErrors, ...own } = stdSerializers.err(error);
+  const said = Object.fromEntries(Object.entries(own).filter(([name]) => SAID_OF_ERRORS.has(name)));
+  return error instanceof AggregateError && aggregateErrors
+    ? { ...said, aggregateErrors: error.errors.map(describeError) }
+    : said;
 }
 
 /** A request without its query, where tokens hide. */

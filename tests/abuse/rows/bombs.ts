@@ -25,6 +25,12 @@ function bombs(conversationId: string): Record<string, { path: string; body: str
     'objects 5,000 deep': message(`"media":${nested('{"a":', '}', 5_000)}`),
     'lists 100,000 deep': message(`"x":${nested('[', ']', 100_000)}`),
     '1,000 attachments': message(`"media":${JSON.stringify(Array(1_000).fill(media))}`),
+    '120,000 numbers for attachments': message(`"media":[${Array(120_000).fill(1).join()}]`),
+    '80,000 empty objects for attachments': message(`"media":[${Array(80_000).fill('{}').join()}]`),
+    '22,000 bad cursors': {
+      path: '/api/chat/sync',
+      body: `{"cursors":{${Array.from({ length: 22_000 }, (_, i) => `"${i}":1`).join()}}}`,
+    },
     '9,000 ids': { path: '/api/chat/messages/read', body: JSON.stringify({ conversationId, messageIds: ids(9_000) }) },
     '100,000 ids': {
       path: '/api/chat/messages/read',
