@@ -40,7 +40,24 @@ async function applyTo(
     deliveredStep(roster, members.get(roster.id) ?? [], receipts.get(roster.id) ?? [], redelivered),
   );
   await ctx.store.memberships.raise(steps.flatMap((step) => step.moves));
+  await lookAgain(ctx, steps);
   await tellSenders(ctx, (await inBatches(steps, AT_ONCE, (step) => announcementsOf(ctx, step))).flat());
+}
+
+/**
+ * In a group another worker may have moved another member at the same moment: each had read the other's mark as it was, and neither would tell. The last one to look
+ * finds both; in a tie both do, and tell twice.
+ */
+async function lookAgain(ctx: WorkerContext, steps: readonly DeliveredStep[]): Promise<void> {
+  const groups = steps.filter(({ moves, roster }) => moves.length > 0 && roster.participants.length > 2);
+  if (groups.length === 0) return;
+  const rows = await ctx.store.memberships.deliveredIn(groups.map(({ roster }) => roster.id));
+  const members = Map.groupBy(rows, (row) => row.conversationId);
+  for (const step of groups) {
+    const marks = new Map(members.get(step.roster.id)?.map((row) => [row.userId, row.deliveredSeq]));
+    const lowest = lowestTwo(step.roster.participants, (id) => marks.get(id) ?? 0);
+    step.after = (senderId) => lowest.withoutUser(senderId);
+  }
 }
 
 interface DeliveredStep {

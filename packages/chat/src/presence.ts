@@ -33,7 +33,9 @@ export async function applyPresence(
     return ctx.registry.scheduleOfflineCheck(userId, ctx.clock.now() + OFFLINE_GRACE_MS);
   if (receipt.profile) await ctx.contacts.meet(userId, receipt.profile);
   const cameOnline = await ctx.registry.claimOnline(userId);
-  if (cameOnline || redelivered) await tellContacts(ctx, userId, 'user:online', receipt.traceId);
+  // Whoever claimed it may have died before telling; or the user has gone since, and that was told.
+  if (cameOnline || (redelivered && (await isOnline(ctx, userId))))
+    await tellContacts(ctx, userId, 'user:online', receipt.traceId);
 }
 
 /**
@@ -66,6 +68,8 @@ export async function settleOffline(ctx: PresenceContext): Promise<number> {
       offline++;
       await ctx.store.users.setLastSeen(userId, now);
       await tellContacts(ctx, userId, 'user:offline', ctx.ids.token(), now);
+      // Whoever came back meanwhile may have been told online first: the last word is to be what is.
+      if (await isOnline(ctx, userId)) await tellContacts(ctx, userId, 'user:online', ctx.ids.token());
     }
     await ctx.registry.settleOfflineCheck(userId, now);
   }
@@ -82,9 +86,12 @@ async function offlineState(
   overdue: boolean,
 ): Promise<'went-offline' | 'with-another-worker' | 'connected'> {
   if (await ctx.registry.claimOffline(userId)) return 'went-offline';
-  if ((await ctx.registry.onlineAmong([userId])).has(userId)) return 'connected';
+  if (await isOnline(ctx, userId)) return 'connected';
   return overdue ? 'went-offline' : 'with-another-worker';
 }
+
+const isOnline = async ({ registry }: PresenceContext, userId: string): Promise<boolean> =>
+  (await registry.onlineAmong([userId])).has(userId);
 
 /** Takes away what dead gateways held. @returns how many of them there were */
 export async function reapGateways(ctx: PresenceContext): Promise<number> {

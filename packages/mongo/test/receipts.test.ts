@@ -47,6 +47,33 @@ async function group(...names: string[]) {
   return { conversationId, people, send, delivered, read, readAll, told };
 }
 
+test('two workers that move two members of a group at the same moment tell the sender all the same', async () => {
+  const { people, send, told, conversationId } = await group('alice', 'bob', 'carol');
+  const [alice, bob, carol] = people as [string, string, string];
+  const item = await send(alice, 'hello');
+  const bothHaveRead = Promise.withResolvers<void>();
+  let reads = 0;
+  const memberships = {
+    ...chat.store.memberships,
+    deliveredIn: async (ids: string[]) => {
+      const rows = await chat.store.memberships.deliveredIn(ids);
+      reads += 1;
+      if (reads === 2) bothHaveRead.resolve();
+      await bothHaveRead.promise;
+      return rows;
+    },
+  };
+  const worker = { ...chat.ctx, store: { ...chat.store, memberships } };
+  const receipt = (userId: string) => ({
+    ...({ v: STREAM_VERSION, id: 'r', at: 0, traceId: 't', type: 'delivered' } as const),
+    ...{ conversationId, userIds: [userId], items: [item] },
+  });
+  await Promise.all([bob, carol].map((userId) => applyDelivered(worker, [receipt(userId)])));
+  const events = told('message:delivered');
+  expect(events.length).toBeGreaterThan(0);
+  for (const event of events) expect(event).toMatchObject({ messageId: item.messageId, recipients: [alice] });
+});
+
 test('a message to a group is delivered once everybody has it, and its sender is told once', async () => {
   const { people, send, delivered, told } = await group('alice', 'bob', 'carol');
   const [alice, bob, carol] = people as [string, string, string];
