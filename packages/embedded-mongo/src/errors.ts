@@ -34,6 +34,7 @@ export const ErrorCode = {
   QueryExceededMemoryLimitNoDiskUseAllowed: 292,
   BSONObjectTooLarge: 10334,
   DuplicateKey: 11000,
+  InterruptedAtShutdown: 11600,
   KeyTooLong: 17280,
   OutOfDiskSpace: 14031,
 } as const;
@@ -65,6 +66,11 @@ export class MongoError extends Error {
 /** Throws a MongoError. */
 export function fail(code: number, message: string, details?: Document): never {
   throw new MongoError(code, message, details);
+}
+
+/** What a request is told that needs the store while the server closes. The driver takes it for a server that goes away. */
+export function shuttingDown(): MongoError {
+  return new MongoError(ErrorCode.InterruptedAtShutdown, 'interrupted at shutdown');
 }
 
 /** The error of a duplicate key in a unique index. */

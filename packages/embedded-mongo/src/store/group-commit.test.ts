@@ -129,6 +129,32 @@ describe.each([
     await reopen();
     expect(Array.from({ length: 300 }, (_, i) => store.has(key(`m${i}`)))).not.toContain(false);
   });
+
+  it('refuses what comes while it closes, keeps what was there before', async () => {
+    const before = store.writer.write(() => store.put(key('before'), key('v')), true);
+    const closing = store.close();
+    const after = store.writer.write(() => store.put(key('after'), key('v')), true);
+    // runs behind the continuation of `close`, which has told lmdb to close by then
+    const read = store.writer.drained().then(() => store.has(key('before')));
+    const scan = store.writer.drained().then(() => [...store.scanKeys(key('a'), key('c'), false, 9)]);
+    for (const late of [after, read, scan]) await expect(late).rejects.toMatchObject({ code: 11600 });
+    await before;
+    await closing;
+    expect(() => store.get(key('before'))).toThrow(expect.objectContaining({ code: 11600 }));
+    store = openStore();
+    expect([store.has(key('before')), store.has(key('after'))]).toEqual([true, false]);
+  });
+
+  it('does not wait for requests that write on', async () => {
+    const writeOn = async () => {
+      for (let i = 0; i < 1000; i++) await store.writer.write(() => store.put(key('n'), key('v')), false);
+    };
+    const requests = Promise.allSettled(Array.from({ length: 3 }, writeOn));
+    await store.writer.write(() => store.put(key('k'), key('v')), true);
+    await store.close();
+    expect((await requests).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    store = openStore();
+  });
 });
 
 describe('lmdb', () => {

@@ -8,7 +8,7 @@
  * take long they are made in lmdb's threads, so that readers are not held up.
  */
 import type { RootDatabase } from 'lmdb';
-import { ErrorCode, MongoError } from '../errors.ts';
+import { ErrorCode, MongoError, shuttingDown } from '../errors.ts';
 
 /** A transaction is closed after this many milliseconds of work, so that readers are not held up. */
 const BATCH_MS = 8;
@@ -74,6 +74,7 @@ export class GroupCommit {
   private scheduled = false;
   private committing = false;
   private syncing = false;
+  private closing = false;
   private open: OpenTransaction | undefined;
   /** What commits in this thread take of late, in milliseconds. */
   private commitMs = 0;
@@ -94,12 +95,23 @@ export class GroupCommit {
    *
    * @param durable wait for the fsync as well; otherwise the result is given when the job is done, and others see it
    * @param mayGrow false for removals: they are let through to the last of the disk
+   * @throws MongoError 11600 once `close` was called
    */
   write<T>(job: () => T, durable: boolean, mayGrow = true): Promise<T> {
+    if (this.closing) return Promise.reject(shuttingDown());
     return new Promise<T>((resolve, reject) => {
       this.queue.push({ run: job, durable, mayGrow, resolve: resolve as (value: unknown) => void, reject });
       this.schedule();
     });
+  }
+
+  /**
+   * Refuses new jobs, and resolves when those before are committed and on disk. Requests whose sockets are gone run on:
+   * each job of theirs that got in would hold up the end, and one that came behind it would find lmdb half closed.
+   */
+  close(): Promise<void> {
+    this.closing = true;
+    return this.drained();
   }
 
   /** Resolves when nothing is queued or unsynced. */

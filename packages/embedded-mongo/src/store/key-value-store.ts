@@ -3,6 +3,7 @@ import { statfsSync } from 'node:fs';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { shuttingDown } from '../errors.ts';
 import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
 
 /** The longest key that LMDB takes with 4 KB pages. */
@@ -21,12 +22,13 @@ export interface KeyRange {
 type BinaryDatabase = RootDatabase<Buffer, Buffer> & Pick<Database<Buffer, Buffer>, 'getBinaryFast'>;
 
 export class KeyValueStore {
-  private readonly root: BinaryDatabase;
+  private readonly opened: BinaryDatabase;
+  private closed = false;
   readonly writer: GroupCommit;
 
   constructor(folder: string, hooks: Omit<GroupCommitHooks, 'disk'> & Partial<GroupCommitHooks>) {
     const overlappingSync = platform() !== 'win32'; // lmdb's own choice, but GroupCommit must know it
-    this.root = open({
+    this.opened = open({
       path: join(folder, 'data.mdb'),
       keyEncoding: 'binary',
       encoding: 'binary',
@@ -34,7 +36,19 @@ export class KeyValueStore {
       noMemInit: false,
       overlappingSync,
     }) as BinaryDatabase;
-    this.writer = new GroupCommit(this.root, { disk: () => diskOf(folder), ...hooks }, overlappingSync);
+    this.writer = new GroupCommit(this.opened, { disk: () => diskOf(folder), ...hooks }, overlappingSync);
+  }
+
+  /**
+   * The database, while it may be asked. lmdb ends its read transaction at once when it closes, the environment only when
+   * its threads are done: what was read in between would use the memory of that transaction after it was given back, and
+   * throw in a timer, which ends the thread.
+   *
+   * @throws MongoError 11600 from there on
+   */
+  private get root(): BinaryDatabase {
+    if (this.closed) throw shuttingDown();
+    return this.opened;
   }
 
   /** The value of a key in a buffer that the next read overwrites. */
@@ -105,10 +119,11 @@ export class KeyValueStore {
     return this.root.getKeysCount({ start: range.start, end: range.end });
   }
 
-  /** Waits for queued writes and closes. */
+  /** Refuses new writes, waits for those before, refuses reads and closes. What is refused gets MongoError 11600. */
   async close(): Promise<void> {
-    await this.writer.drained();
-    await this.root.close();
+    await this.writer.close();
+    this.closed = true;
+    await this.opened.close();
   }
 }
 
