@@ -2,6 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { platform } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { shuttingDown } from '../errors.ts';
 import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
@@ -28,14 +29,16 @@ export class KeyValueStore {
 
   constructor(folder: string, hooks: Omit<GroupCommitHooks, 'disk'> & Partial<GroupCommitHooks>) {
     const overlappingSync = platform() !== 'win32'; // lmdb's own choice, but GroupCommit must know it
-    this.opened = open({
-      path: join(folder, 'data.mdb'),
-      keyEncoding: 'binary',
-      encoding: 'binary',
-      maxReaders: 64,
-      noMemInit: false,
-      overlappingSync,
-    }) as BinaryDatabase;
+    this.opened = withoutExitListener(() =>
+      open({
+        path: join(folder, 'data.mdb'),
+        keyEncoding: 'binary',
+        encoding: 'binary',
+        maxReaders: 64,
+        noMemInit: false,
+        overlappingSync,
+      }),
+    ) as BinaryDatabase;
     this.writer = new GroupCommit(this.opened, { disk: () => diskOf(folder), ...hooks }, overlappingSync);
   }
 
@@ -124,6 +127,20 @@ export class KeyValueStore {
     await this.writer.close();
     this.closed = true;
     await this.opened.close();
+  }
+}
+
+/**
+ * Takes away what lmdb registers for the exit of the thread. It frees the environment while lmdb's own threads commit or
+ * sync in it: an error that ended the server's thread was a segmentation fault of the whole process. Nothing is lost:
+ * Node waits for those threads and then has lmdb's cleanup hook close, and what was acknowledged is on disk before.
+ */
+function withoutExitListener<T>(openStore: () => T): T {
+  const before = process.listeners('exit');
+  try {
+    return openStore();
+  } finally {
+    for (const listener of process.listeners('exit')) if (!before.includes(listener)) process.off('exit', listener);
   }
 }
 
