@@ -29,6 +29,7 @@ export const ErrorCode = {
   IndexKeySpecsConflict: 86,
   WriteConcernFailed: 64,
   CommandNotSupported: 115,
+  QueryPlanKilled: 175,
   NotImplemented: 238,
   DocumentValidationFailure: 121,
   QueryExceededMemoryLimitNoDiskUseAllowed: 292,

@@ -7,7 +7,7 @@ import type { QuerySpec } from '../engine.ts';
 import { ErrorCode, fail } from '../errors.ts';
 import type { DocumentCursor } from '../query/document-cursor.ts';
 import { parseSort } from '../query/sort-order.ts';
-import { withIdFirst } from '../store/collection.ts';
+import { type Collection, withIdFirst } from '../store/collection.ts';
 import { checkCollectionName, checkDatabaseName } from '../store/namespace.ts';
 import { type CompiledUpdate, compileUpdate } from '../update/compile-update.ts';
 import {
@@ -62,6 +62,8 @@ interface UpdateStatement {
   readonly multi: boolean;
   readonly upsert: boolean;
   cursor?: DocumentCursor | undefined;
+  /** The collection that the cursor reads: another object after any transaction was rolled back. */
+  source?: Collection;
   seen: Set<number>;
   matched: number;
   modified: number;
@@ -167,6 +169,7 @@ function runUpdate(command: Command, name: string, state: UpdateStatement): bool
   const collection = engine.catalog.find(database, name);
   if (collection) {
     const ends = performance.now() + TURN_MS;
+    follow(state, collection);
     state.cursor ??= engine.open(collection, state.multi ? state.spec : { ...state.spec, limit: 1 });
     for (let found = nextFound(state.cursor); found; found = nextFound(state.cursor)) {
       if (state.seen.has(found.record)) continue; // the update moved it ahead in the index that is being scanned
@@ -175,8 +178,9 @@ function runUpdate(command: Command, name: string, state: UpdateStatement): bool
         state.checkpoint ??= { matched: 0, modified: 0, added: [] };
         state.checkpoint.added.push(found.record);
       }
-      state.matched++;
-      if (updateFound(engine, collection, found, state.update, state.spec)) state.modified++;
+      const isModified = updateFound(engine, collection, found, state.update, state.spec) !== undefined;
+      state.matched++; // what failed counts for nothing, as in MongoDB
+      if (isModified) state.modified++;
       if (!state.multi) return true;
       if (performance.now() > ends) {
         state.cursor.pause();
@@ -194,8 +198,12 @@ function runUpdate(command: Command, name: string, state: UpdateStatement): bool
 interface DeleteStatement {
   readonly spec: QuerySpec;
   readonly single: boolean;
-  cursor?: DocumentCursor;
+  cursor?: DocumentCursor | undefined;
+  /** The collection that the cursor reads: another object after any transaction was rolled back. */
+  source?: Collection;
   removed: number;
+  /** What `removed` was when the current transaction began. */
+  removedBefore: number;
 }
 
 function parseDelete(command: Command, statement: Document): DeleteStatement {
@@ -216,7 +224,7 @@ function parseDelete(command: Command, statement: Document): DeleteStatement {
     collation: collationArgument(statement),
     variables: documentArgument(command, 'let'),
   };
-  return { spec, single: limit === 1, removed: 0 };
+  return { spec, single: limit === 1, removed: 0, removedBefore: 0 };
 }
 
 /** The `delete` command. */
@@ -226,16 +234,39 @@ export async function deleteDocuments(command: Command): Promise<Document> {
   const statements = typedDocuments(command, 'deletes');
   for (const statement of statements) requireFields('delete.deletes', statement, ['q', 'limit']);
   const states: (DeleteStatement | undefined)[] = statements.map(() => undefined);
-  const errors = await runStatements(command, statements.length, (index) => {
+  const run = (index: number) => {
     let state = states[index];
     if (!state || state.single) {
       state = parseDelete(command, statements[index]!);
       states[index] = state;
     }
     return runDelete(command, name, state);
-  });
+  };
+  const errors = await runStatements(command, statements.length, run, deleteCheckpoints(states));
   const n = states.reduce((sum, state) => sum + (state?.removed ?? 0), 0);
   return writeReply({ n: new Int32(n) }, errors);
+}
+
+/** Keeps what was removed in step with the transactions that hold it: what was rolled back is there again. */
+function deleteCheckpoints(states: (DeleteStatement | undefined)[]): TurnListener {
+  return {
+    begin: () => {
+      for (const state of states) if (state) state.removedBefore = state.removed;
+    },
+    rollBack: () => {
+      for (const state of states) {
+        if (!state) continue;
+        state.removed = state.removedBefore;
+        state.cursor = undefined;
+      }
+    },
+  };
+}
+
+/** A cursor ends where its collection was read anew after a rollback: the statement goes on with another one. */
+function follow(state: UpdateStatement | DeleteStatement, collection: Collection): void {
+  if (state.source !== collection) state.cursor = undefined;
+  state.source = collection;
 }
 
 function runDelete(command: Command, name: string, state: DeleteStatement): boolean {
@@ -246,6 +277,7 @@ function runDelete(command: Command, name: string, state: DeleteStatement): bool
     return true;
   }
   const ends = performance.now() + TURN_MS;
+  follow(state, collection);
   state.cursor ??= engine.open(collection, state.single ? { ...state.spec, limit: 1 } : state.spec);
   for (let found = nextFound(state.cursor); found; found = nextFound(state.cursor)) {
     collection.remove(found.record, found.document);

@@ -30,6 +30,10 @@ export interface ScanStats {
 /** Documents tested in one step. */
 const STEP = 200;
 
+/** Not the end: the client would take what it has for everything. */
+const failDropped = ({ namespace }: Collection) =>
+  fail(ErrorCode.QueryPlanKilled, `query plan killed: collection ${namespace} was dropped or read anew`);
+
 /** Fetches and tests the documents of one scan. */
 class FetchCursor implements DocumentCursor {
   record = 0;
@@ -45,7 +49,7 @@ class FetchCursor implements DocumentCursor {
   }
 
   step(): Buffer | null | undefined {
-    if (this.collection.dropped) return undefined;
+    if (this.collection.dropped) failDropped(this.collection);
     for (let i = 0; i < STEP; i++) {
       const record = this.scan.next();
       this.stats.keysExamined = this.scan.keysExamined;
