@@ -1,14 +1,12 @@
 /** $lookup without decoding: neither the documents nor their partners become objects on their way to the reply. */
 import type { Document } from 'bson';
-import { MAX_DOCUMENT_BYTES } from '../bson/check-document.ts';
 import { BsonType, findField, type RawValue } from '../bson/raw-document.ts';
 import type { RawWriter } from '../bson/raw-writer.ts';
 import { giveBack, takeWriter } from '../bson/spare-writers.ts';
 import { decodeTypedAt, encodeTyped } from '../bson/typed-values.ts';
 import type { ResultStream } from '../commands/result-stream.ts';
-import { ErrorCode, fail } from '../errors.ts';
 import { parseLookup } from './lookup-stage.ts';
-import { streamOf, type TypedStream } from './typed-stream.ts';
+import { checkedSize, streamOf, type TypedStream } from './typed-stream.ts';
 
 /** What a stage by itself needs of the pipeline around it. */
 interface Stage {
@@ -49,8 +47,7 @@ export function rawLookup(source: ResultStream, { operand, run, typed }: Stage):
       writer.name(BsonType.array, name);
       appendAll(writer, run(from, pipeline));
       writer.close(result);
-      if (writer.length > MAX_DOCUMENT_BYTES) refuseLarge(writer.length);
-      return writer.view();
+      return checkedSize(writer.view());
     },
     pause: () => source.pause(),
   };
@@ -67,13 +64,7 @@ function appendAll(writer: RawWriter, partners: ResultStream): void {
   writer.close(array);
 }
 
-const refuseLarge = (bytes: number) =>
-  fail(
-    ErrorCode.BSONObjectTooLarge,
-    `BSONObj size: ${bytes} is invalid. Size must be between 0 and ${MAX_DOCUMENT_BYTES}`,
-  );
-
 function replaced(document: Buffer, typed: Stage['typed']): Buffer | null | undefined {
   const one = typed(streamOf([decodeTypedAt(document, 0)])).step();
-  return one && encodeTyped(one);
+  return one && checkedSize(encodeTyped(one));
 }

@@ -1,6 +1,8 @@
 /** Streams of typed documents between the stages of a pipeline. */
+import { MAX_DOCUMENT_BYTES } from '../bson/check-document.ts';
 import { decodeTypedAt, encodeTyped, type TypedDocument } from '../bson/typed-values.ts';
 import type { ResultStream } from '../commands/result-stream.ts';
+import { ErrorCode, fail } from '../errors.ts';
 
 /** Like DocumentCursor: a document, null for "call again", undefined at the end. */
 export interface TypedStream {
@@ -19,15 +21,24 @@ export function decodeStream(source: ResultStream): TypedStream {
   };
 }
 
-/** Raw documents of a typed stream. */
+/** Raw documents of a typed stream; throws 10334 for one that is larger than a client can take. */
 export function encodeStream(source: TypedStream): ResultStream {
   return {
     step: () => {
       const document = source.step();
-      return document ? encodeTyped(document) : document;
+      return document ? checkedSize(encodeTyped(document)) : document;
     },
     pause: () => source.pause(),
   };
+}
+
+/** The bytes of a document that a stage has made, if they are not too many for one. */
+export function checkedSize(bytes: Buffer): Buffer {
+  if (bytes.length <= MAX_DOCUMENT_BYTES) return bytes;
+  return fail(
+    ErrorCode.BSONObjectTooLarge,
+    `BSONObj size: ${bytes.length} is invalid. Size must be between 0 and ${MAX_DOCUMENT_BYTES}`,
+  );
 }
 
 /** A stream over a list. */
