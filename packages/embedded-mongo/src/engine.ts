@@ -111,7 +111,10 @@ export class Engine {
     this.closing = true;
     this.expired.stop();
     this.cursors.close();
-    await this.store.close();
-    this.unlock();
+    try {
+      await this.store.close();
+    } finally {
+      this.unlock();
+    }
   }
 }

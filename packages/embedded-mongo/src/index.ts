@@ -23,7 +23,7 @@ export interface EmbeddedMongo {
   /** Connection string for the driver. */
   readonly url: string;
   readonly port: number;
-  /** Stops taking connections, finishes queued writes, closes the store. */
+  /** Stops taking connections, finishes queued writes, closes the store. @throws what ended the server before */
   close(): Promise<void>;
 }
 
@@ -51,11 +51,19 @@ export async function startEmbeddedMongo(options: EmbeddedMongoOptions): Promise
 async function serveInWorker(options: EmbeddedMongoOptions): Promise<{ port: number; close(): Promise<void> }> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const { inWorker: _inWorker, ...workerData } = options;
-  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData });
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const { DataFolderError } = await import('./store/data-folder.ts');
+  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData });
+  let failure: unknown;
+  worker.once('error', (error) => {
+    failure = error;
+  });
+  const exited = new Promise<void>((resolve, reject) => {
+    worker.once('exit', () => (failure === undefined ? resolve() : reject(failure)));
+  });
+  // Whoever closes is told; until then clients find the port closed.
+  exited.catch(() => {});
   const port = await new Promise<number>((resolve, reject) => {
-    worker.once('error', reject);
+    exited.then(() => reject(new Error('the server ended before it listened')), reject);
     worker.once('message', (message: WorkerMessage) => {
       if (message.type === 'ready') resolve(message.port);
       else reject(message.isDataFolder ? new DataFolderError(message.message) : new Error(message.message));

@@ -10,6 +10,7 @@ const tell = (message: WorkerMessage) => port.postMessage(message);
 try {
   const server = await serve(workerData as ServeOptions);
   port.once('message', () => {
+    // A failure ends the thread as an error, of which whoever closes is told.
     void server.close().finally(() => port.close());
   });
   tell({ type: 'ready', port: server.port });

@@ -5,6 +5,9 @@ import type { IndexDefinition } from './index-definition.ts';
 
 const BATCH = 500;
 
+/** The store is closing, or full, or the index is broken: the others are swept all the same, and the next sweep tries again. */
+const untilNextSweep = () => {};
+
 export class ExpiredDocuments {
   private readonly engine: Engine;
   private readonly timer: NodeJS.Timeout;
@@ -23,17 +26,12 @@ export class ExpiredDocuments {
   private async sweep(): Promise<void> {
     if (this.running) return;
     this.running = true;
-    try {
-      for (const collection of this.engine.catalog.all()) {
-        for (const index of collection.indexes) {
-          if (index.expireAfterSeconds !== undefined) await this.removeExpired(collection, index);
-        }
+    for (const collection of this.engine.catalog.all()) {
+      for (const index of collection.indexes) {
+        if (index.expireAfterSeconds !== undefined) await this.removeExpired(collection, index).catch(untilNextSweep);
       }
-    } catch {
-      // the store is closing, or full: the next sweep tries again
-    } finally {
-      this.running = false;
     }
+    this.running = false;
   }
 
   private async removeExpired(collection: Collection, index: IndexDefinition): Promise<void> {

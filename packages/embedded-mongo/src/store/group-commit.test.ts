@@ -18,19 +18,24 @@ describe.each([
   let commits: number;
   let aborts: number;
   let free: number;
+  let unreadable: boolean;
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'group-commit-'));
     commits = 0;
     aborts = 0;
     free = 2 ** 30;
+    unreadable = false;
     store = openStore();
   });
 
   const openStore = () =>
     new KeyValueStore(folder, {
       beforeCommit: () => commits++,
-      afterAbort: () => aborts++,
+      afterAbort: () => {
+        aborts++;
+        if (unreadable) throw new Error('the store cannot be read');
+      },
       disk: () => ({ free, size: 2 ** 30 }),
       quickMs,
     });
@@ -63,6 +68,20 @@ describe.each([
       }, false),
     );
     expect(new Set(await Promise.all(jobs)).size).toBe(50);
+  });
+
+  it('answers the jobs of a rollback after which nothing can be read, and goes on when it can', async () => {
+    unreadable = true;
+    const jobs = [1, 2].map((n) =>
+      store.writer.write(() => {
+        store.put(key(`n${n}`), key('v'));
+        throw new TypeError('a defect');
+      }, true),
+    );
+    for (const job of jobs) await expect(job).rejects.toThrow('the store cannot be read');
+    unreadable = false;
+    await store.writer.write(() => store.put(key('later'), key('v')), true);
+    expect([store.has(key('n1')), store.has(key('later'))]).toEqual([false, true]);
   });
 
   it('gives a MongoDB error to its own job only', async () => {

@@ -194,8 +194,8 @@ export class GroupCommit {
       this.queue = jobs.slice(ran).concat(this.queue);
       return jobs.slice(0, ran);
     } catch (error) {
-      this.hooks.afterAbort();
-      if (isHopeless(jobs, error)) for (const job of jobs) job.outcome = { error: asMongoError(error) };
+      const cause = this.readAnew() ?? error;
+      if (isHopeless(jobs, cause, error)) for (const job of jobs) job.outcome = { error: asMongoError(cause) };
       else for (const job of jobs) this.runInChild(() => [job]);
       return jobs;
     }
@@ -209,8 +209,8 @@ export class GroupCommit {
     try {
       await committed;
     } catch (error) {
-      this.hooks.afterAbort();
-      for (const job of jobs) job.outcome = { error: asMongoError(error) };
+      const cause = this.readAnew() ?? error;
+      for (const job of jobs) job.outcome = { error: asMongoError(cause) };
     }
     this.open = undefined;
     this.commitMs += (Math.min(performance.now() - startedAt, STALL_MS) - this.commitMs) / 8;
@@ -260,11 +260,21 @@ export class GroupCommit {
       this.queue = jobs.slice(ran).concat(this.queue);
       return jobs.slice(0, ran);
     } catch (error) {
-      this.hooks.afterAbort();
+      const cause = this.readAnew() ?? error;
       // One by one, to find the job that failed, so that the others keep their result.
-      if (isHopeless(jobs, error)) for (const job of jobs) job.outcome = { error: asMongoError(error) };
+      if (isHopeless(jobs, cause, error)) for (const job of jobs) job.outcome = { error: asMongoError(cause) };
       else for (const job of jobs) await this.commit(() => [job]);
       return jobs;
+    }
+  }
+
+  /** After a rollback. @returns what failed where not even that could be read: jobs are answered with it, and later ones are not left waiting */
+  private readAnew(): unknown {
+    try {
+      this.hooks.afterAbort();
+      return undefined;
+    } catch (error) {
+      return error;
     }
   }
 
@@ -294,8 +304,9 @@ export class GroupCommit {
   }
 }
 
-/** Nothing is gained by trying the jobs one by one. */
-const isHopeless = (jobs: readonly Job[], error: unknown): boolean => jobs.length <= 1 || isDiskError(error);
+/** Nothing is gained by trying the jobs one by one: there is one, the disk is full, or what was rolled back could not be read anew. */
+const isHopeless = (jobs: readonly Job[], cause: unknown, error: unknown): boolean =>
+  jobs.length <= 1 || cause !== error || isDiskError(error);
 
 /** An error that MongoDB itself would answer is the job's result; any other one rolls the transaction back. */
 function runJob(job: Job): void {
