@@ -23,12 +23,31 @@ export async function openConversation(
   if (existing) return describeConversation(ctx, userId, existing);
 
   await requireKnown(ctx, [participantId]);
-  await takeConversationBudget(ctx, userId, pairKeyOf(pair));
-  const { conversation, created } = await ctx.store.conversations.createDirect(pair, new Date(ctx.clock.now()));
-  if (created) await ctx.store.memberships.ensure(conversation.id, pair, 0);
-  else await ctx.limiter.giveBack(`conversations:${userId}`, pairKeyOf(pair));
-  if (created) await announceCreated(ctx, conversation, request.traceId);
+  const { conversation, created } = await createWithinBudget(ctx, pair);
+  if (created) {
+    await ctx.store.memberships.ensure(conversation.id, pair, 0);
+    await announceCreated(ctx, conversation, request.traceId);
+  }
   return describeConversation(ctx, userId, conversation);
+}
+
+/**
+ * Each request is counted by a token of its own, and who did not create the conversation gives that back. Were two that open the same one
+ * at once counted as one, the loser would give back the only count of a conversation that is there.
+ */
+async function createWithinBudget(ctx: ChatContext, pair: [userId: string, participantId: string]) {
+  const [userId] = pair;
+  const token = ctx.ids.token();
+  const refusal = await conversationRefusal(ctx, userId, token);
+  if (refusal) {
+    // Another request for the same one may have had the last of the budget: opening what exists is free.
+    const conversation = await ctx.store.conversations.findDirect(pairKeyOf(pair));
+    if (!conversation) throw refusal;
+    return { conversation, created: false };
+  }
+  const opened = await ctx.store.conversations.createDirect(pair, new Date(ctx.clock.now()));
+  if (!opened.created) await ctx.limiter.giveBack(budgetOf(userId), token);
+  return opened;
 }
 
 /**
@@ -43,7 +62,8 @@ export async function createGroup(
   if (participants.length < 2)
     throw new ChatError('VALIDATION_FAILED', { field: 'participants', reason: 'names nobody but the caller' });
   await requireKnown(ctx, participants.slice(1));
-  await takeConversationBudget(ctx, request.userId, ctx.ids.token());
+  const refusal = await conversationRefusal(ctx, request.userId, ctx.ids.token());
+  if (refusal) throw refusal;
   const conversation = await ctx.store.conversations.createGroup({
     participants,
     name: request.name ?? null,
@@ -62,15 +82,17 @@ export async function requireKnown(ctx: ChatContext, userIds: readonly string[])
   if (known.length < new Set(userIds).size) throw new ChatError('NOT_FOUND');
 }
 
-async function takeConversationBudget(ctx: ChatContext, userId: string, member: string): Promise<void> {
+const budgetOf = (userId: string): string => `conversations:${userId}`;
+
+/** Counts a new conversation of the user's. @returns the refusal, where there is no room for it */
+async function conversationRefusal(ctx: ChatContext, userId: string, token: string): Promise<ChatError | undefined> {
   const rule = { limit: ctx.settings.conversationsPerHour, windowMs: 3_600_000 };
-  const taken = await ctx.limiter.take(`conversations:${userId}`, rule, member);
-  if (!taken.allowed) {
-    throw new ChatError('RATE_LIMITED', {
-      retryAfter: taken.retryAfter,
-      reason: `at most ${rule.limit} new conversations an hour`,
-    });
-  }
+  const taken = await ctx.limiter.take(budgetOf(userId), rule, token);
+  if (taken.allowed) return undefined;
+  return new ChatError('RATE_LIMITED', {
+    retryAfter: taken.retryAfter,
+    reason: `at most ${rule.limit} new conversations an hour`,
+  });
 }
 
 async function announceCreated(ctx: ChatContext, conversation: StoredConversation, traceId: string): Promise<void> {
