@@ -61,8 +61,9 @@ async function finishMembers(ctx: FinisherContext, rows: readonly MarkedRow[]): 
   if (!first) return;
   const { conversationId, active, mark } = first;
   const userIds = rows.map((row) => row.userId);
-  if (active) await finishAdding(ctx, conversationId, userIds, mark);
-  else for (const userId of userIds) await finishRemoving(ctx, conversationId, userId, mark);
+  // A group that is full by now lets nobody in, and there is nothing to tell.
+  if (active && !(await finishAdding(ctx, conversationId, userIds, mark))) return;
+  if (!active) for (const userId of userIds) await finishRemoving(ctx, conversationId, userId, mark);
   const [conversation] = await ctx.store.conversations.findByIds([conversationId]);
   const change = active ? 'member-added' : 'member-removed';
   if (conversation) await announceMembers(ctx, conversation, { change, userIds, traceId: ctx.ids.token() });

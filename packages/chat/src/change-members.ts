@@ -24,15 +24,21 @@ export async function addMembers(
 ): Promise<Conversation> {
   const conversation = await ownedGroup(ctx, request);
   const added = [...new Set(request.userIds)].filter((id) => !conversation.participants.includes(id));
-  if (conversation.participants.length + added.length > limits.groupParticipants) {
-    const reason = `a group has at most ${limits.groupParticipants} participants`;
-    throw new ChatError('VALIDATION_FAILED', { field: 'userIds', reason });
-  }
+  if (!hasRoom(conversation, added)) throw tooMany();
   if (added.length === 0) return describeConversation(ctx, request.userId, conversation);
   await requireKnown(ctx, added);
   const changed = await finishAdding(ctx, conversation.id, added, newMark(ctx));
+  if (!changed) throw tooMany();
   await announceMembers(ctx, changed, { change: 'member-added', userIds: added, traceId: request.traceId });
   return describeConversation(ctx, request.userId, changed);
+}
+
+const hasRoom = ({ participants }: StoredConversation, joining: readonly string[]): boolean =>
+  participants.length + joining.length <= limits.groupParticipants;
+
+function tooMany(): ChatError {
+  const reason = `a group has at most ${limits.groupParticipants} participants`;
+  return new ChatError('VALIDATION_FAILED', { field: 'userIds', reason });
 }
 
 /**
@@ -56,6 +62,7 @@ export async function removeMember(ctx: ChatContext, request: MemberChange & { m
 
 /**
  * Lets users in, then numbers and stamps the change. Repeating it does no harm.
+ * @returns the group with them; null if it has no room for them, and then none of them was let in
  * @throws ChatError NOT_FOUND if there is no such group
  */
 export async function finishAdding(
@@ -63,7 +70,7 @@ export async function finishAdding(
   conversationId: string,
   userIds: string[],
   mark: string,
-) {
+): Promise<StoredConversation | null> {
   const changed = await letIn(ctx, conversationId, userIds, mark);
   const { conversations, memberships } = ctx.store;
   await memberships.stamp(conversationId, userIds, mark, await conversations.takeChangeSeq(conversationId));
@@ -75,23 +82,30 @@ const JOIN_ATTEMPTS = 20;
 
 /**
  * The rows first, marked: if we crash before the participants change, the worker finds the mark and finishes it. Rows and participants
- * change at the same seq: else a message between the two would have a reader more, and a status that goes back.
+ * change at the same seq: else a message between the two would have a reader more, and a status that goes back. And they change while as many
+ * take part as there was room beside, also at the last attempt: of two additions at once each would find room for itself.
  */
 async function letIn(
   ctx: Pick<ChatContext, 'store' | 'clock'>,
   conversationId: string,
   userIds: string[],
   mark: string,
-): Promise<StoredConversation> {
+): Promise<StoredConversation | null> {
   const { conversations, memberships } = ctx.store;
   for (let attempt = 1; ; attempt++) {
     const [conversation] = await conversations.findByIds([conversationId]);
     if (!conversation?.isGroup) throw new ChatError('NOT_FOUND');
     const joining = userIds.filter((id) => !conversation.participants.includes(id));
     if (joining.length === 0) return conversation;
+    if (!hasRoom(conversation, joining)) {
+      // There was room at an earlier attempt, or before the writer died whose change this is: their rows are there.
+      await memberships.takeBack(conversationId, joining, mark);
+      return null;
+    }
     await memberships.ensure(conversationId, joining, conversation.seq, mark);
-    const atSeq = attempt < JOIN_ATTEMPTS ? conversation.seq : undefined;
-    const changed = await conversations.addParticipants(conversationId, joining, new Date(ctx.clock.now()), atSeq);
+    const { participants, seq } = conversation;
+    const asRead = { size: participants.length, ...(attempt < JOIN_ATTEMPTS && { seq }) };
+    const changed = await conversations.addParticipants(conversationId, joining, new Date(ctx.clock.now()), asRead);
     if (changed) return changed;
   }
 }

@@ -108,9 +108,9 @@ export function createConversationRepository(collections: Collections): Conversa
     },
     createGroup: ({ participants, name, ownerId, now }) =>
       insert({ ...emptyConversation(participants, now), isGroup: true, name, ownerId }),
-    addParticipants: (id, userIds, now, atSeq) =>
+    addParticipants: (id, userIds, now, { size, seq }) =>
       change(
-        { _id: oid(id), isGroup: true, ...(atSeq !== undefined && { seq: atSeq }) },
+        { _id: oid(id), isGroup: true, participants: { $size: size }, ...(seq !== undefined && { seq }) },
         { $addToSet: { participants: { $each: userIds } }, $set: { updatedAt: now } },
       ),
     removeParticipant: (id, userId, now) =>

@@ -121,6 +121,12 @@ export function createMembershipRepository(collections: Collections): Membership
       ),
     raiseHidden: (conversationId, userId, seq) =>
       upsert(conversationId, userId, { $max: { hiddenSeq: seq }, ...onInsert(membershipId(conversationId, userId)) }),
+    takeBack: (conversationId, userIds, token) =>
+      guarded(async () => {
+        const filter = { conversationId: oid(conversationId), userId: { $in: userIds }, changing: token };
+        // In one step: inactive and still marked would be a removal for the worker to finish.
+        await memberships.updateMany(filter, { $set: { active: false }, $pull: { changing: token } });
+      }),
     leave: (conversationId, userId, token) =>
       upsert(conversationId, userId, {
         $set: { active: false },

@@ -8,6 +8,7 @@ import {
   removeMember,
   sendMessage,
 } from '@confab/chat';
+import { limits } from '@confab/contracts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -24,35 +25,78 @@ afterEach(() => chat.close());
 
 const send = (text: string) =>
   sendMessage(chat.ctx, { senderId: 'alice', body: { conversationId: id, text }, traceId: 't' });
+const add = (userIds: string[], ctx: typeof chat.ctx = chat.ctx) =>
+  addMembers(ctx, { userId: 'alice', conversationId: id, userIds, traceId: 't' });
+
+/** The domain with something that happens after rows of members were written, before the members change; called with how often they were. */
+function withBetween(happen: (attempt: number) => Promise<unknown>): typeof chat.ctx {
+  const { memberships } = chat.store;
+  let attempt = 0;
+  const ensure = async (...args: Parameters<typeof memberships.ensure>) => {
+    await memberships.ensure(...args);
+    await happen(++attempt);
+  };
+  return { ...chat.ctx, store: { ...chat.store, memberships: { ...memberships, ensure } } };
+}
+
+/** A group that has room for so many more. */
+async function groupWithRoom(room: number): Promise<void> {
+  const fill = Array.from({ length: limits.groupParticipants - room - 1 }, (_, i) => `user${i}`);
+  const group = { participants: ['alice', ...fill], name: null, ownerId: 'alice', now: new Date() };
+  id = (await chat.store.conversations.createGroup(group)).id;
+}
 const participants = async () => (await chat.store.conversations.findByIds([id]))[0]?.participants ?? [];
 
 test('a message that everybody read while somebody was being added stays read', async () => {
   await send('one');
-  const { memberships } = chat.store;
-  let interfered = false;
-  const ctx = {
-    ...chat.ctx,
-    store: {
-      ...chat.store,
-      memberships: {
-        ...memberships,
-        ensure: async (...args: Parameters<typeof memberships.ensure>) => {
-          await memberships.ensure(...args);
-          if (interfered) return;
-          interfered = true;
-          await send('two');
-          await markRead(chat.ctx, { userId: 'bob', conversationId: id, traceId: 't' });
-        },
-      },
-    },
-  };
-  await addMembers(ctx, { userId: 'alice', conversationId: id, userIds: ['dave'], traceId: 't' });
+  const ctx = withBetween(async (attempt) => {
+    if (attempt > 1) return;
+    await send('two');
+    await markRead(chat.ctx, { userId: 'bob', conversationId: id, traceId: 't' });
+  });
+  await add(['dave'], ctx);
   const seenBy = async (userId: string) =>
     (await listMessages(chat.ctx, { userId, conversationId: id, traceId: 't' })).messages;
   expect((await seenBy('alice')).map((m) => m.status)).toEqual(['read', 'read']);
   expect(await seenBy('dave')).toEqual([]);
   expect((await send('three')).status).toBe('sent');
   expect((await seenBy('dave')).map((m) => m.text)).toEqual(['three']);
+});
+
+const tooMany = { code: 'VALIDATION_FAILED', field: 'userIds' };
+
+test.each([
+  ['at the first attempt', 1],
+  // The last one: it does not ask for the seq to be the same, as messages keep coming.
+  ['at the last attempt', 20],
+])('two additions at once do not exceed the limit of a group together (%s)', async (_when, at) => {
+  await groupWithRoom(5);
+  const ctx = withBetween((attempt) => (attempt === at ? add(['a1', 'a2', 'a3']) : send('hi')));
+  await expect(add(['b1', 'b2', 'b3'], ctx)).rejects.toMatchObject(tooMany);
+  const now = await participants();
+  expect(now).toHaveLength(limits.groupParticipants - 2);
+  expect(now.filter((userId) => /^[ab]/.test(userId))).toEqual(['alice', 'a1', 'a2', 'a3']);
+  const [row] = await chat.store.memberships.positionsOf('b1');
+  expect(row).toMatchObject({ active: false, changing: false });
+  // There is room for two of them.
+  expect((await add(['b1', 'b2'])).participants).toHaveLength(limits.groupParticipants);
+});
+
+test('an addition that lost to another finds the room that is left', async () => {
+  await groupWithRoom(5);
+  const ctx = withBetween(async (attempt) => (attempt === 1 ? add(['a1', 'a2']) : undefined));
+  expect((await add(['a2', 'b1', 'b2', 'b3'], ctx)).participants).toHaveLength(limits.groupParticipants);
+});
+
+test('an addition whose writer died is not finished in a group that is full by then', async () => {
+  await groupWithRoom(1);
+  await chat.store.memberships.ensure(id, ['late', 'later'], 0, changeMark(new Date(chat.clock.now()), 'token'));
+  chat.clock.advance(11_000);
+  await finishChanges(chat.ctx);
+  expect(await participants()).toHaveLength(limits.groupParticipants - 1);
+  expect(await chat.store.memberships.find(id, 'late')).toMatchObject({ active: false, changing: false });
+  expect(chat.events).toEqual([]);
+  expect(await finishChanges(chat.ctx)).toBe(0);
 });
 
 test('an addition of many whose writer died is finished for all of them, in several runs', async () => {

@@ -84,7 +84,7 @@ test('participants are those of the moment at which the seq was taken', async ()
     now: new Date(),
   });
   await take(id);
-  await other.conversations.addParticipants(id, ['carol'], new Date());
+  await other.conversations.addParticipants(id, ['carol'], new Date(), { size: 2 });
   expect((await take(id))?.participants).toEqual(['alice', 'bob', 'carol']);
   await other.conversations.removeParticipant(id, 'alice', new Date());
   expect(await take(id)).toBeNull();

@@ -83,7 +83,7 @@ test('what came before a member joined does not count', async () => {
   const id = await groupOf(ann, bob);
   await send(id, ann);
   await send(id, bob);
-  await chat.store.conversations.addParticipants(id, [cy], new Date());
+  await chat.store.conversations.addParticipants(id, [cy], new Date(), { size: 2 });
   await chat.store.memberships.ensure(id, [cy], 2, 'token');
   await expectExact(cy, { [id]: 0 });
   await send(id, ann);

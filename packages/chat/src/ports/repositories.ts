@@ -55,12 +55,17 @@ export interface ConversationRepository {
     ownerId: string;
     now: Date;
   }): Promise<StoredConversation>;
-  /** @returns null if there is no such group, or `atSeq` is given and is not its seq any more */
+  /**
+   * Only while the group is as it was read.
+   * @param asRead.size how many take part
+   * @param asRead.seq its seq; absent: whatever it is
+   * @returns null if there is no such group, or it is not so any more
+   */
   addParticipants(
     conversationId: string,
     userIds: string[],
     now: Date,
-    atSeq?: number,
+    asRead: { size: number; seq?: number },
   ): Promise<StoredConversation | null>;
   removeParticipant(conversationId: string, userId: string, now: Date): Promise<StoredConversation | null>;
   /** Everybody who shares a conversation with the user, at most `limit`. */
@@ -210,6 +215,8 @@ export interface MembershipRepository {
   ensure(conversationId: string, userIds: string[], joinedSeq: number, token?: string): Promise<void>;
   /** Remembers the highest seq that the user deleted for themselves. */
   raiseHidden(conversationId: string, userId: string, seq: number): Promise<void>;
+  /** Sets those rows inactive that `ensure` gave the mark, and it goes: their users were not let in. */
+  takeBack(conversationId: string, userIds: string[], token: string): Promise<void>;
   /** Sets rows inactive, with the mark. */
   leave(conversationId: string, userId: string, token: string): Promise<void>;
   /** changeSeq = max(changeSeq, it) on the rows of these users that carry the mark, and it goes. */
