@@ -32,6 +32,20 @@ describe('the status of a message', () => {
     );
   });
 
+  test('stays when the last other member leaves, and is that of who had come furthest', () => {
+    const rows = [row('alice', 9, 9), row('bob', 5, 3), row('carol', 4, 4)];
+    const statusIn = (participants: string[]) => (seq: number) =>
+      watermarksOf(participants, rows).statusOf({ seq, senderId: 'alice' });
+    expect([3, 4, 5, 6].map(statusIn(['alice', 'bob', 'carol']))).toEqual(['read', 'delivered', 'sent', 'sent']);
+    expect([3, 4, 5, 6].map(statusIn(['alice', 'bob']))).toEqual(['read', 'delivered', 'delivered', 'sent']);
+    expect([3, 4, 5, 6].map(statusIn(['alice']))).toEqual(['read', 'read', 'delivered', 'sent']);
+  });
+
+  test('of a message of somebody who left is that of the one who is still there', () => {
+    const marks = watermarksOf(['alice'], [row('alice', 2, 1), row('bob', 9, 9)]);
+    expect([1, 2, 3].map((seq) => marks.statusOf({ seq, senderId: 'bob' }))).toEqual(['read', 'delivered', 'sent']);
+  });
+
   test('of a message to nobody stays sent', () => {
     expect(watermarksOf(['alice'], []).statusOf({ seq: 1, senderId: 'alice' })).toBe('sent');
   });

@@ -17,25 +17,38 @@ export interface Watermarks {
 
 type Marks = Pick<StoredMembership, 'userId' | 'deliveredSeq' | 'readSeq'>;
 
-/** A member without a row has received and read nothing. */
+/**
+ * A member without a row has received and read nothing.
+ * @param memberships rows of all members, those who left too: where nobody else is left, it is the furthest of them that counts. A message that
+ * somebody has read stays read when they leave, and the rows of who left move no more.
+ */
 export function watermarksOf(participants: readonly string[], memberships: readonly Marks[]): Watermarks {
   const rows = new Map(memberships.map((m) => [m.userId, m]));
-  const read = lowestTwo(participants, (id) => rows.get(id)?.readSeq ?? 0);
-  // Who has read a message has received it, whether or not that was noted.
-  const delivered = lowestTwo(participants, (id) =>
-    Math.max(rows.get(id)?.deliveredSeq ?? 0, rows.get(id)?.readSeq ?? 0),
-  );
+  const read = lowestTwo(participants, (id) => readOf(rows.get(id)));
+  const delivered = lowestTwo(participants, (id) => deliveredOf(rows.get(id)));
+  const [last] = participants;
+  const former = participants.length > 1 ? [] : memberships.filter(({ userId }) => userId !== last);
+  const formerRead = highest(former, readOf);
+  const formerDelivered = highest(former, deliveredOf);
   return {
     statusOf: ({ seq, senderId }) => {
-      if (read.withoutUser(senderId) >= seq) return 'read';
-      return delivered.withoutUser(senderId) >= seq ? 'delivered' : 'sent';
+      const isAlone = participants.length === 1 && last === senderId;
+      if ((isAlone ? formerRead : read.withoutUser(senderId)) >= seq) return 'read';
+      return (isAlone ? formerDelivered : delivered.withoutUser(senderId)) >= seq ? 'delivered' : 'sent';
     },
   };
 }
 
+const readOf = (row: Marks | undefined): number => row?.readSeq ?? 0;
+
+/** Who has read a message has received it, whether or not that was noted. */
+const deliveredOf = (row: Marks | undefined): number => Math.max(row?.deliveredSeq ?? 0, readOf(row));
+
+const highest = (rows: readonly Marks[], seqOf: (row: Marks) => number): number =>
+  rows.reduce((seq, row) => Math.max(seq, seqOf(row)), 0);
+
 /**
- * The lowest value of all participants but one, for any one in constant time. Nobody else there: 0, so that a message
- * to nobody stays "sent".
+ * The lowest value of all participants but one, for any one in constant time. Nobody else there: 0.
  */
 export function lowestTwo(participants: readonly string[], seqOf: (userId: string) => number) {
   let lowest = Number.POSITIVE_INFINITY;
