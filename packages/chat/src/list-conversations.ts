@@ -2,7 +2,7 @@ import { ChatError, type Conversation, limits } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import { AT_ONCE, inBatches } from './in-batches.ts';
 import type { StoredConversation, StoredMembership, StoredPreview, StoredUser } from './model.ts';
-import { settledPositions } from './own-row.ts';
+import { isSettled, settledPositions } from './own-row.ts';
 import type { MemberMarks, OwnPosition } from './ports/repositories.ts';
 import { usersById } from './profiles.ts';
 import { unreadIn } from './unread.ts';
@@ -113,24 +113,45 @@ export async function describeConversations(
   const ids = list.map((c) => c.id);
   const own = beside?.own ?? ownRows(ctx, userId, ids);
   const [views, unread] = await Promise.all([
-    viewsWithoutCounts(ctx, userId, list, { own, marks: marksOfOthers(ctx, userId, ids, beside?.marks) }),
+    viewsWithoutCounts(ctx, userId, list, { own, marks: marksOfOthers(ctx, userId, list, beside?.marks) }),
     own.then((positions) => unreadIn(ctx, userId, list, (id) => positions.get(id))),
   ]);
   for (const view of views) view.unreadCount = unread.get(view._id) ?? 0;
   return views;
 }
 
-/** Those that are not being read already are asked for. */
+/** Those that are not being read already are asked for, and those again that were read too early; of two rows of one member the later one is last. */
 async function marksOfOthers(
   ctx: ChatContext,
   userId: string,
-  ids: readonly string[],
+  list: readonly StoredConversation[],
   beside: Beside['marks'] | undefined,
 ): Promise<MemberMarks[]> {
   const known = await beside;
-  const missing = ids.filter((id) => !known?.ids.has(id));
-  const rows = missing.length > 0 ? await ctx.store.memberships.marksOfOthers(userId, missing) : [];
+  const missing = list.filter(({ id }) => !known?.ids.has(id));
+  const asked = known ? [...missing, ...withUnsettled(userId, list, known)] : missing;
+  const ids = asked.map(({ id }) => id);
+  const rows = ids.length > 0 ? await ctx.store.memberships.marksOfOthers(userId, ids) : [];
   return known ? [...known.rows, ...rows] : rows;
+}
+
+/**
+ * Groups of which some participant's row may be that of before they joined, or missing, as it was read beside the group: they would count as
+ * somebody who has read nothing, and a status would go back.
+ */
+function withUnsettled(
+  userId: string,
+  list: readonly StoredConversation[],
+  { ids, rows }: MarksBeside,
+): StoredConversation[] {
+  const groups = list.filter(({ id, isGroup }) => isGroup && ids.has(id));
+  if (groups.length === 0) return [];
+  const members = Map.groupBy(rows, (row) => row.conversationId);
+  return groups.filter((group) => {
+    const settled = (members.get(group.id) ?? []).filter((row) => isSettled(group, row));
+    const users = new Set([userId, ...settled.map((row) => row.userId)]);
+    return group.participants.some((id) => !users.has(id));
+  });
 }
 
 /** All else is put together while the store counts what is unread, which takes longest: it was a quarter of our CPU for 500. */

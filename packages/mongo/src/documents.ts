@@ -138,11 +138,20 @@ export function toConversation(doc: ConversationDoc): StoredConversation {
  */
 export const membershipId = (conversationId: string, userId: string): string => `${conversationId} ${userId}`;
 
-export const toMarks = ({ conversationId, userId, deliveredSeq, readSeq }: MembershipDoc): MemberMarks => ({
+export const toMarks = ({
+  conversationId,
+  userId,
+  deliveredSeq,
+  readSeq,
+  active,
+  changing,
+}: MembershipDoc): MemberMarks => ({
   conversationId: conversationId.toHexString(),
   userId,
   deliveredSeq: deliveredSeq ?? 0,
   readSeq: readSeq ?? 0,
+  active: active ?? true,
+  changing: (changing?.length ?? 0) > 0,
 });
 
 export function toMembership(doc: MembershipDoc): StoredMembership {

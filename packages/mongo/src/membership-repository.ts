@@ -65,7 +65,8 @@ export function createMembershipRepository(collections: Collections): Membership
       }),
     marksOfOthers: (userId, ids, limit) =>
       guarded(async () => {
-        const projection = { _id: 0, conversationId: 1, userId: 1, deliveredSeq: 1, readSeq: 1 };
+        const fields = { conversationId: 1, userId: 1, deliveredSeq: 1, readSeq: 1, active: 1, changing: 1 };
+        const projection = { _id: 0, ...fields };
         const filter = { conversationId: { $in: ids.map(oid) }, userId: { $ne: userId } };
         return (await findRows(db, memberships, filter, { projection, limit }, MARKS_AT_ONCE)).map(toMarks);
       }),

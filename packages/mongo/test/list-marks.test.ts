@@ -1,4 +1,4 @@
-import { type ChatContext, listConversations, type StoredMembership } from '@confab/chat';
+import { type ChatContext, finishAdding, finishRemoving, listConversations, type StoredMembership } from '@confab/chat';
 import { ObjectId } from 'mongodb';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
@@ -33,9 +33,19 @@ const READ = { deliveredSeq: 1, readSeq: 1 };
 const DELIVERED = { deliveredSeq: 1 };
 
 /** The status of each last message, by conversation, with part of the store replaced. */
-async function statuses(options: { limit?: number; memberships?: Partial<ChatContext['store']['memberships']> } = {}) {
-  const { limit, memberships } = options;
-  const store = { ...chat.store, memberships: { ...chat.store.memberships, ...memberships } };
+async function statuses(
+  options: {
+    limit?: number;
+    memberships?: Partial<ChatContext['store']['memberships']>;
+    conversations?: Partial<ChatContext['store']['conversations']>;
+  } = {},
+) {
+  const { limit } = options;
+  const store = {
+    ...chat.store,
+    memberships: { ...chat.store.memberships, ...options.memberships },
+    conversations: { ...chat.store.conversations, ...options.conversations },
+  };
   const { conversations } = await listConversations({ ...chat.ctx, store }, 'alice', limit ? { limit } : {});
   return Object.fromEntries(conversations.map(({ _id, lastMessage }) => [_id, lastMessage?.status]));
 }
@@ -74,6 +84,60 @@ test('more members than are read beside the list are read after it', async () =>
   const all = await converse(crowd);
   const butOne = await converse({ ...crowd, member1999: {} });
   expect(await statuses()).toEqual({ [all]: 'read', [butOne]: 'sent' });
+});
+
+/** The rows are read as they are now, and before the conversations are read somebody joins. */
+function joinedBetween(conversationId: string, userId: string) {
+  const { memberships } = chat.store;
+  const marksOfOthers = vi.fn(async (...args: Parameters<typeof memberships.marksOfOthers>) => {
+    const rows = await memberships.marksOfOthers(...args);
+    if (marksOfOthers.mock.calls.length === 1) {
+      await finishAdding(chat.ctx, conversationId, [userId], 'mark');
+      joined.resolve();
+    }
+    return rows;
+  });
+  const joined = Promise.withResolvers<void>();
+  const listFor: ChatContext['store']['conversations']['listFor'] = async (...args) => {
+    await joined.promise;
+    return chat.store.conversations.listFor(...args);
+  };
+  return { memberships: { marksOfOthers }, conversations: { listFor }, marksOfOthers };
+}
+
+test('a status does not go back while somebody joins the group', async () => {
+  const group = await converse({ bob: READ, carol: READ });
+  await converse({ dave: READ });
+  const { marksOfOthers, ...between } = joinedBetween(group, 'erin');
+  expect((await statuses(between))[group]).toBe('read');
+  expect(marksOfOthers.mock.calls[1]).toEqual(['alice', [group]]);
+});
+
+test('nor while somebody joins it again', async () => {
+  const group = await converse({ bob: READ, carol: READ, erin: {} });
+  await chat.store.memberships.leave(group, 'erin', 'left');
+  await finishRemoving(chat.ctx, group, 'erin', 'left');
+  const { marksOfOthers, ...between } = joinedBetween(group, 'erin');
+  expect((await statuses(between))[group]).toBe('read');
+  expect(marksOfOthers).toHaveBeenCalledTimes(2);
+});
+
+test('nor where the rows were read between those of who joins and the members', async () => {
+  const group = await converse({ bob: READ, carol: READ });
+  // an attempt that a message came between; that of the next one is raised
+  await chat.store.memberships.ensure(group, ['erin'], 0, 'mark');
+  const { marksOfOthers, ...between } = joinedBetween(group, 'erin');
+  expect((await statuses(between))[group]).toBe('read');
+  expect(marksOfOthers).toHaveBeenCalledTimes(2);
+});
+
+test('a group from which somebody has gone is read once', async () => {
+  const group = await converse({ bob: READ, carol: READ, erin: {} });
+  await chat.store.memberships.leave(group, 'erin', 'left');
+  await finishRemoving(chat.ctx, group, 'erin', 'left');
+  const marksOfOthers = vi.fn(chat.store.memberships.marksOfOthers);
+  expect(await statuses({ memberships: { marksOfOthers } })).toEqual({ [group]: 'read' });
+  expect(marksOfOthers).toHaveBeenCalledTimes(1);
 });
 
 test('a store that fails fails the list, once', async () => {

@@ -99,8 +99,8 @@ test("leaves a user's own row out of the marks of others, and fills what a row l
   ]);
   const marks = await memberships.marksOfOthers('ann', [id]);
   expect(marks.toSorted((a, b) => (a.userId < b.userId ? -1 : 1))).toEqual([
-    { conversationId: id, userId: 'bob', deliveredSeq: 5, readSeq: 3 },
-    { conversationId: id, userId: 'cy', deliveredSeq: 4, readSeq: 0 },
+    { conversationId: id, userId: 'bob', deliveredSeq: 5, readSeq: 3, active: true, changing: false },
+    { conversationId: id, userId: 'cy', deliveredSeq: 4, readSeq: 0, active: true, changing: false },
   ]);
   expect(await memberships.positionsOf('ann')).toContainEqual(expect.objectContaining({ deliveredSeq: 9, readSeq: 0 }));
 });

@@ -199,7 +199,7 @@ export interface MembershipRepository {
   /** Rows of the conversation's members; a member without a row has read and received nothing. */
   ofConversations(conversationIds: string[]): Promise<StoredMembership[]>;
   /**
-   * Of the same rows, but for this user's, how far the members have received and read, alone.
+   * Of the same rows, but for this user's, how far the members have received and read, and whether they are in it, alone.
    * @param atMost rows, whichever; absent: all
    */
   marksOfOthers(userId: string, conversationIds: string[], atMost?: number): Promise<MemberMarks[]>;
@@ -247,7 +247,10 @@ export type OwnPosition = Pick<
   'conversationId' | 'deliveredSeq' | 'readSeq' | 'joinedSeq' | 'hiddenSeq' | 'active' | 'changing'
 >;
 
-export type MemberMarks = Pick<StoredMembership, 'conversationId' | 'userId' | 'deliveredSeq' | 'readSeq'>;
+export type MemberMarks = Pick<
+  StoredMembership,
+  'conversationId' | 'userId' | 'deliveredSeq' | 'readSeq' | 'active' | 'changing'
+>;
 
 export type DeliveredMark = Pick<StoredMembership, 'conversationId' | 'userId' | 'deliveredSeq'>;
 
