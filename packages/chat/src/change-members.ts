@@ -42,7 +42,7 @@ function tooMany(): ChatError {
 }
 
 /**
- * Removes a member, or the caller themselves.
+ * Removes a member, or the caller themselves. Where the owner leaves, the next participant owns the group: else nobody could change its members again.
  * @throws ChatError NOT_FOUND (conversation, or no such member), FORBIDDEN (not a group, or removing others without owning it)
  */
 export async function removeMember(ctx: ChatContext, request: MemberChange & { memberId: string }): Promise<void> {

@@ -248,7 +248,8 @@ export const routes = {
     method: 'DELETE',
     path: '/api/chat/conversation/:conversationId/members/:userId',
     access: 'user',
-    summary: 'Leave a group, or remove a member (its owner only)',
+    summary:
+      'Leave a group, or remove a member (its owner only). When the owner leaves, the group is owned by who has been in it the longest',
     status: 200,
     params: MemberParams,
     reply: Reply(Type.Object({ conversationId: ConversationId, userId: UserId })),

@@ -113,8 +113,21 @@ export function createConversationRepository(collections: Collections): Conversa
         { _id: oid(id), isGroup: true, participants: { $size: size }, ...(seq !== undefined && { seq }) },
         { $addToSet: { participants: { $each: userIds } }, $set: { updatedAt: now } },
       ),
-    removeParticipant: (id, userId, now) =>
-      change({ _id: oid(id), isGroup: true }, { $pull: { participants: userId }, $set: { updatedAt: now } }),
+    removeParticipant: async (id, userId, now) => {
+      const group = { _id: oid(id), isGroup: true };
+      for (;;) {
+        const changed = await change({ ...group, ownerId: { $ne: userId } }, without(userId, { updatedAt: now }));
+        if (changed) return changed;
+        const owned = await one(group);
+        if (!owned) return null;
+        const [next = null] = owned.participants.filter((participant) => participant !== userId);
+        // While they still take part; where nobody does, while nobody has come.
+        const asRead = next === null ? { $size: owned.participants.length } : { $eq: next };
+        const filter = { ...group, ownerId: userId, participants: asRead };
+        const passedOn = await change(filter, without(userId, { updatedAt: now, ownerId: next }));
+        if (passedOn) return passedOn;
+      }
+    },
     contactsOf: (userId, limit) =>
       guarded(async () => {
         const contacts = new Set<string>();
@@ -157,6 +170,11 @@ export function createConversationRepository(collections: Collections): Conversa
       guarded(async () => void (await conversations.updateOne({ _id: oid(id) }, { $max: { denseSeq } }, PRIMARY_ONLY))),
   };
 }
+
+const without = (userId: string, $set: Partial<ConversationDoc>): UpdateFilter<ConversationDoc> => ({
+  $pull: { participants: userId },
+  $set,
+});
 
 function emptyConversation(participants: readonly string[], now: Date): ConversationDoc {
   return {

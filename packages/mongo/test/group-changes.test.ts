@@ -115,6 +115,42 @@ test('an addition of many whose writer died is finished for all of them, in seve
   expect(new Set(told.flatMap(({ event }) => event.userIds ?? []))).toEqual(new Set(added));
 });
 
+const remove = (userId: string, memberId = userId) =>
+  removeMember(chat.ctx, { userId, conversationId: id, memberId, traceId: 't' });
+
+test('when the owner leaves, who has been in the group the longest changes its members', async () => {
+  await add(['carl', 'dave']);
+  await expect(remove('bob', 'dave')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  await remove('alice');
+  await expect(remove('carl', 'dave')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  await remove('bob', 'dave');
+  const added = { userId: 'bob', conversationId: id, userIds: ['alice'], traceId: 't' };
+  expect((await addMembers(chat.ctx, added)).participants.map(({ _id }) => _id)).toEqual(['bob', 'carl', 'alice']);
+  await expect(remove('alice', 'carl')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+});
+
+test('a group is never owned by somebody who has left with its owner', async () => {
+  const { conversations } = chat.store;
+  for (let round = 0; round < 5; round++) {
+    const members = ['ann', 'ben', 'cy', 'di', 'ed'];
+    const group = { participants: members, name: null, ownerId: 'ann', now: new Date() };
+    const { id: groupId } = await conversations.createGroup(group);
+    await Promise.all(['cy', 'ann', 'ben'].map((id) => conversations.removeParticipant(groupId, id, new Date())));
+    const [left] = await conversations.findByIds([groupId]);
+    expect([left?.ownerId, left?.participants]).toEqual(['di', ['di', 'ed']]);
+    await Promise.all(['di', 'ed'].map((id) => conversations.removeParticipant(groupId, id, new Date())));
+    const [empty] = await conversations.findByIds([groupId]);
+    expect([empty?.ownerId, empty?.participants]).toEqual([null, []]);
+  }
+});
+
+test('the leaving of an owner whose process died is finished, and the group has an owner', async () => {
+  await chat.store.memberships.leave(id, 'alice', changeMark(new Date(chat.clock.now()), 'token'));
+  chat.clock.advance(11_000);
+  await finishChanges(chat.ctx);
+  expect((await chat.store.conversations.findByIds([id]))[0]).toMatchObject({ participants: ['bob'], ownerId: 'bob' });
+});
+
 test('who left while another was being removed is not told of that', async () => {
   await addMembers(chat.ctx, { userId: 'alice', conversationId: id, userIds: ['carl'], traceId: 't' });
   chat.events.splice(0);

@@ -67,6 +67,10 @@ export interface ConversationRepository {
     now: Date,
     asRead: { size: number; seq?: number },
   ): Promise<StoredConversation | null>;
+  /**
+   * Where it is the owner, the next participant owns the group from the same moment on: of those who are left, who has been in it the longest.
+   * @returns the group without them; null if there is no such group
+   */
   removeParticipant(conversationId: string, userId: string, now: Date): Promise<StoredConversation | null>;
   /** Everybody who shares a conversation with the user, at most `limit`. */
   contactsOf(userId: string, limit: number): Promise<string[]>;
