@@ -1,5 +1,5 @@
 import { ChatError } from '@confab/contracts';
-import { messageFor } from './access.ts';
+import { messageInReach } from './access.ts';
 import { changeMark } from './change-marks.ts';
 import type { ChatContext } from './context.ts';
 import type { StoredConversation, StoredMessage } from './model.ts';
@@ -15,11 +15,12 @@ export interface DeleteRequest {
 }
 
 /**
- * Deletes a message for everyone (its sender only) or for the caller alone. Deleting again changes nothing.
+ * Deletes a message for everyone (its sender only) or for the caller alone. Deleting again changes nothing; who deleted it for themselves may still
+ * delete it for everyone.
  * @throws ChatError NOT_FOUND, FORBIDDEN (for everyone, by somebody else)
  */
 export async function deleteMessage(ctx: ChatContext, request: DeleteRequest): Promise<{ conversationId: string }> {
-  const { message, conversation } = await messageFor(ctx, request.userId, request.messageId);
+  const { message, conversation } = await messageInReach(ctx, request.userId, request.messageId);
   if (request.forEveryone) {
     if (message.senderId !== request.userId)
       throw new ChatError('FORBIDDEN', { reason: 'only the sender deletes for everyone' });
