@@ -69,11 +69,10 @@ export async function finishDeletion(
 }
 
 async function deleteForSelf(ctx: ChatContext, message: StoredMessage, request: DeleteRequest): Promise<void> {
-  const now = new Date(ctx.clock.now());
-  const mark = changeMark(now, ctx.ids.token());
+  const mark = changeMark(new Date(ctx.clock.now()), ctx.ids.token());
   // First: it makes lists look closer at what they show, nothing else, and must not be missing after a crash.
   await ctx.store.memberships.raiseHidden(message.conversationId, request.userId, message.seq);
-  if (!(await ctx.store.messages.deleteFor(message.id, request.userId, mark, now))) return;
+  if (!(await ctx.store.messages.deleteFor(message.id, request.userId, mark))) return;
   const changeSeq = await stampChange(ctx, message, mark);
   await publishOrLeaveToSync(ctx, deletedEvent(message, changeSeq, false, request.traceId), [request.userId]);
 }

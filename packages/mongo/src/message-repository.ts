@@ -132,11 +132,11 @@ function writers(collections: Collections) {
         );
         return done.modifiedCount === 1;
       }),
-    deleteFor: (id, userId, token, now) =>
+    deleteFor: (id, userId, token) =>
       guarded(async () => {
         const done = await messages.updateOne(
           { _id: oid(id), deletedFor: { $ne: userId } },
-          { $addToSet: { deletedFor: userId }, $set: { updatedAt: now }, $push: { changing: token } },
+          { $addToSet: { deletedFor: userId }, $push: { changing: token } },
         );
         return done.modifiedCount === 1;
       }),

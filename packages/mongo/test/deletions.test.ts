@@ -37,6 +37,15 @@ test('who deletes a message for themselves again is told the same, and nothing h
   await expect(getMessage(chat.ctx, 'bob', messageId)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
+test('a message that somebody deleted for themselves is as old as before for the others', async () => {
+  const [before] = await seenBy('alice');
+  chat.clock.advance(60_000);
+  await remove('bob');
+  expect((await seenBy('alice'))[0]?.updatedAt).toBe(before?.updatedAt);
+  await remove('alice', true);
+  expect((await seenBy('eve'))[0]?.updatedAt).not.toBe(before?.updatedAt);
+});
+
 test('a sender who deleted a message for themselves may still delete it for everyone, and nobody else', async () => {
   await remove('alice');
   await remove('bob');

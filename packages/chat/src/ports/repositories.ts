@@ -168,7 +168,8 @@ export interface MessageRepository {
   newest(conversationId: string): Promise<StoredMessage | null>;
   /** Applies the deletion together with the mark `token`. @returns false if it was deleted so already */
   deleteForEveryone(id: string, token: string, now: Date): Promise<boolean>;
-  deleteFor(id: string, userId: string, token: string, now: Date): Promise<boolean>;
+  /** The same for one user; `updatedAt`, which others see, stays as it is. */
+  deleteFor(id: string, userId: string, token: string): Promise<boolean>;
   /** changeSeq = max(changeSeq, it), and the mark goes. */
   stamp(id: string, token: string, changeSeq: number): Promise<void>;
   clearUnpublished(ids: string[]): Promise<void>;
