@@ -72,8 +72,8 @@ export class RoomForecasts {
       room.underWay -= 1;
       if (!taken?.allowed) room.refusals += 1;
       // What was asked before a refusal and comes after it says nothing of the time since.
-      const isNews = taken?.allowed && room.refusals === refusals;
-      [room.left, room.at] = [isNews ? taken.left : 0, this.#clock.now()];
+      const left = taken?.allowed && room.refusals === refusals ? taken.left : 0;
+      [room.left, room.at] = [left, this.#clock.now()];
     }
   }
 }
