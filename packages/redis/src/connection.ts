@@ -94,6 +94,8 @@ export class RedisConnection {
   /** Absent in a cluster, and where commands go one by one anyway. */
   readonly #turnWrites: TurnWrites | undefined;
   #readySince = 0;
+  /** Connections that were made so far. */
+  #made = 0;
   #lost = false;
   #closed = false;
   #resetting = false;
@@ -106,6 +108,7 @@ export class RedisConnection {
     this.#turnWrites = role === 'commands' && !this.#cluster ? new TurnWrites() : undefined;
     this.#client = createClient(settings, role);
     this.#client.on('ready', () => this.#onReady(role));
+    if (this.#cluster) this.#countConnectionsToNodes();
     this.#client.on('close', () => this.#onClose(role));
     this.#client.on('error', (error: Error) => this.#onLost(role, error.message));
   }
@@ -117,6 +120,17 @@ export class RedisConnection {
   /** Keys of one command must be in one slot. */
   get isCluster(): boolean {
     return this.#cluster;
+  }
+
+  /** Another text whenever a connection was made anew, in a cluster to any node, and when it has other primaries. Asks nobody. */
+  get connections(): string {
+    const primaries = this.#cluster ? this.primaries.map(({ options: { host, port } }) => `${host}:${port}`) : [];
+    return [this.#made, ...primaries.toSorted()].join(' ');
+  }
+
+  /** The servers that take writes, as far as is known: in a cluster one client for each. */
+  get primaries(): RedisClient[] {
+    return this.#cluster ? (this.#client as unknown as Cluster).nodes('master') : [this.#client];
   }
 
   /** The bare client, for subscriptions and events. Commands go through `run`. */
@@ -187,7 +201,16 @@ export class RedisConnection {
     this.reset();
   }
 
+  #countConnectionsToNodes(): void {
+    (this.#client as unknown as Cluster).on('+node', (node: Redis) => {
+      node.on('ready', () => {
+        this.#made++;
+      });
+    });
+  }
+
   #onReady(role: Role): void {
+    this.#made++;
     this.#readySince = performance.now();
     if (this.#lost) this.log.info({ role }, 'connected to Redis again');
     this.#lost = false;

@@ -3,9 +3,11 @@ import type { GatewayLease } from '@confab/chat';
 import type { RedisConnection } from './connection.ts';
 import { unavailable } from './redis-errors.ts';
 import { loadScript, runScript } from './script.ts';
+import { ServerWatch } from './server-watch.ts';
 
 const openLease = loadScript(new URL('./lua/open-lease.lua', import.meta.url));
 const renewLease = loadScript(new URL('./lua/renew-lease.lua', import.meta.url));
+const renewInbox = loadScript(new URL('./lua/renew-inbox.lua', import.meta.url));
 const endLease = loadScript(new URL('./lua/end-lease.lua', import.meta.url));
 const liveInstances = loadScript(new URL('./lua/live-instances.lua', import.meta.url));
 
@@ -35,7 +37,9 @@ export class RedisGatewayLease implements GatewayLease {
   readonly #gatewayId: string;
   readonly #leaseMs: number;
   readonly #newIncarnation: () => string;
+  readonly #servers: ServerWatch;
   readonly #listeners = new Set<(instance: string) => void>();
+  #lastRead: (instance: string) => number = () => 0;
   #instance: string;
   /** False until every user of this incarnation is registered: such a lease must not be kept up. */
   #complete = false;
@@ -44,6 +48,7 @@ export class RedisGatewayLease implements GatewayLease {
 
   constructor(connection: RedisConnection, options: GatewayLeaseOptions) {
     this.#connection = connection;
+    this.#servers = new ServerWatch(connection);
     this.#gatewayId = options.gatewayId;
     this.#leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS;
     this.#newIncarnation =
@@ -58,6 +63,14 @@ export class RedisGatewayLease implements GatewayLease {
   /** Calls back with each new instance, as soon as its inbox exists. */
   onIncarnation(listener: (instance: string) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /**
+   * From now on the lease is renewed only while the inbox goes as far as it was read.
+   * @param lastRead sequence number of the last entry that was read of an instance's inbox, 0 if none was
+   */
+  compareWith(lastRead: (instance: string) => number): void {
+    this.#lastRead = lastRead;
   }
 
   /** @throws ChatError UNAVAILABLE if Redis did not take it, or the lease is gone: the user must not be taken for registered */
@@ -83,13 +96,15 @@ export class RedisGatewayLease implements GatewayLease {
 
   async renew(): Promise<boolean> {
     if (!this.#complete) return false;
-    const { keys } = this.#connection;
-    const [renewed, inboxKept] = await Promise.all([
-      runScript(this.#connection, renewLease, [keys.leases], [this.#instance, this.#leaseMs]),
-      this.#connection.run((client) => client.pexpire(keys.inbox(this.#instance), this.#inboxTtl)),
-      this.#connection.run((client) => client.pexpire(keys.instanceUsers(this.#instance), USERS_TTL_MS)),
-    ]);
-    return renewed === 1 && inboxKept === 1;
+    try {
+      if (!(await this.#renew(this.#instance))) return false;
+    } catch (error) {
+      this.#servers.doubt();
+      throw error;
+    }
+    if (await this.#servers.unchanged()) return true;
+    this.#connection.log.warn({}, 'Redis was started again or replaced: what it took last may be lost');
+    return false;
   }
 
   async reincarnate(userIds: string[]): Promise<void> {
@@ -98,6 +113,8 @@ export class RedisGatewayLease implements GatewayLease {
     const meanwhile = new Map<string, 'came' | 'left'>();
     this.#meanwhile = meanwhile;
     const instance = `${this.#gatewayId}.${this.#newIncarnation()}`;
+    // Before anything of this incarnation is written: whatever takes the place of these servers may lack it.
+    await this.#servers.begin();
     await this.#open(instance);
     this.#instance = instance;
     for (const listener of this.#listeners) listener(instance);
@@ -111,6 +128,21 @@ export class RedisGatewayLease implements GatewayLease {
   async release(): Promise<void> {
     this.#complete = false;
     await this.#end(this.#instance);
+  }
+
+  /** Both at once: they are of different slots. */
+  async #renew(instance: string): Promise<boolean> {
+    const { keys } = this.#connection;
+    const [renewed, inboxKept] = await Promise.all([
+      runScript(this.#connection, renewLease, [keys.leases], [instance, this.#leaseMs]),
+      runScript(
+        this.#connection,
+        renewInbox,
+        [keys.inbox(instance), keys.instanceUsers(instance)],
+        [this.#inboxTtl, USERS_TTL_MS, this.#lastRead(instance)],
+      ),
+    ]);
+    return renewed === 1 && inboxKept === 1;
   }
 
   /** Brings those who came or left during the reincarnation in line; more may do so while it is at that. */

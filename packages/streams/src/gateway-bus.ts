@@ -41,6 +41,7 @@ export class RedisGatewayBus implements GatewayBus {
     this.signals = parts.signals;
     this.revocations = parts.revocations;
     this.#subscription = new SignalSubscription(parts.commands, parts.subscriptions);
+    this.lease.compareWith((instance) => Math.max(0, ...[...this.#inboxes].map((inbox) => inbox.lastReadOf(instance))));
     this.lease.onIncarnation((instance) => this.#follow(instance));
   }
 

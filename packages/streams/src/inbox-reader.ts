@@ -44,6 +44,11 @@ export class RedisInboxReader implements InboxReader {
     return this.#last;
   }
 
+  /** Sequence number of the last entry that was read of this instance's inbox, 0 if none was: reading may not have come to this instance yet. */
+  lastReadOf(instance: string): number {
+    return instance === this.#current ? this.#last : 0;
+  }
+
   idleMs(): number {
     return this.#loop.idleMs();
   }

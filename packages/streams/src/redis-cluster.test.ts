@@ -1,5 +1,5 @@
 import { connectCommands, RedisGatewayLease, RedisPresenceRegistry, RedisRateLimiter } from '@confab/redis';
-import { eventually, startRedisCluster, type TestRedisCluster } from '@confab/testkit';
+import { eventually, startRedisCluster, type TestRedisCluster, type TestRedisServer } from '@confab/testkit';
 import {
   busContract,
   deliveredReceipt,
@@ -7,6 +7,7 @@ import {
   presenceContract,
   rateLimiterContract,
 } from '@confab/testkit/contracts';
+import type { Cluster } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRedisApiBus, createRedisGatewayBus, createRedisWorkerBus } from './redis-bus.ts';
 
@@ -81,6 +82,37 @@ test('Redis Cluster: processed receipts leave memory, in each partition on its n
     await eventually(async () => expect(Math.max(...(await lengths()))).toBeLessThanOrEqual(200), 10_000);
   } finally {
     await worker.close();
+    await connection.close();
+  }
+});
+
+test('Redis Cluster: after a restart of any node everybody is registered anew, but not after a lost connection', async () => {
+  const shared = settings();
+  const gateway = await createRedisGatewayBus({ ...shared, gatewayId: 'g' });
+  const connection = connectCommands(shared);
+  const nodeOf = async (key: string) => {
+    const slot = Number(await connection.run((client) => client.cluster('KEYSLOT', key)));
+    return cluster.nodes.findIndex((_, i) => slot < Math.floor(((i + 1) * 16_384) / cluster.nodes.length));
+  };
+  // A command may still meet a connection that was cut.
+  const renew = () => eventually(() => gateway.lease.renew(), 15_000);
+  try {
+    await connection.ready(10_000);
+    const { leases, inbox } = connection.keys;
+    const busy = [await nodeOf(leases), await nodeOf(inbox(gateway.lease.instance))];
+    const idle = cluster.nodes.find((_, i) => !busy.includes(i)) as TestRedisServer;
+    expect(await renew()).toBe(true);
+    const node = (connection.client as unknown as Cluster)
+      .nodes('master')
+      .find(({ options }) => options.port === idle.port);
+    await node?.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    for (let i = 0; i < 3; i++) expect(await renew()).toBe(true);
+    await idle.restart();
+    await eventually(async () => expect(await gateway.lease.renew()).toBe(false), 15_000);
+    await eventually(() => gateway.lease.reincarnate([]), 15_000);
+    expect(await renew()).toBe(true);
+  } finally {
+    await gateway.close();
     await connection.close();
   }
 });

@@ -47,7 +47,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     const held = presence.held();
     log.warn(
       { former: lease.instance, users: held.length },
-      'the lease or the inbox is gone: registering everybody anew',
+      'the lease or the inbox is gone, or may lack what came last: registering everybody anew',
     );
     await lease.reincarnate(held);
     presence.confirmAll();

@@ -64,7 +64,7 @@ export interface GatewayLease {
   /** Adds the user to this instance. Returns once every publisher that looks the user up finds it. */
   register(userId: string): Promise<void>;
   unregister(userId: string): Promise<void>;
-  /** Renews the lease. @returns false if the lease or the inbox is gone: call `reincarnate` */
+  /** Renews the lease. @returns false if the lease or the inbox is gone, or the bus may have lost who is registered: call `reincarnate` */
   renew(): Promise<boolean>;
   /** A new incarnation with a new inbox, in which all of `userIds` are registered. */
   reincarnate(userIds: string[]): Promise<void>;

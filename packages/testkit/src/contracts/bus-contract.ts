@@ -99,6 +99,19 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         expect(inboxes[1]?.entries()[0]?.meta.to).toEqual([bob]);
       });
 
+      test('what was read from an inbox does not keep its lease from being renewed, in a new incarnation neither', async () => {
+        const [gateway, user] = [await openGateway(), uniqueUser('u')];
+        await gateway.lease.register(user);
+        const inbox = collectInbox(gateway.openInbox());
+        for (let incarnation = 1; incarnation <= 2; incarnation++) {
+          expect(await gateway.lease.renew()).toBe(true);
+          for (let seq = 1; seq <= 70; seq++) await backend.api.publisher.publish(outboundEvent(seq), [user]);
+          await eventually(() => expect(inbox.entries()).toHaveLength(70 * incarnation));
+          expect(await gateway.lease.renew()).toBe(true);
+          await gateway.lease.reincarnate([user]);
+        }
+      });
+
       test('nobody connected is nobody told, without an error', async () => {
         expect(await backend.api.publisher.publish(outboundEvent(1), [uniqueUser('u')])).toEqual({ instances: 0 });
         expect(await backend.api.publisher.publish(outboundEvent(1), [])).toEqual({ instances: 0 });
