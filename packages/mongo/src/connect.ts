@@ -6,6 +6,7 @@ import { guarded } from './failures.ts';
 import { createMediaRepository } from './media-repository.ts';
 import { createMembershipRepository } from './membership-repository.ts';
 import { createMessageRepository } from './message-repository.ts';
+import { watchPrimary } from './primary-changes.ts';
 import { createUserRepository } from './user-repository.ts';
 
 export interface MongoOptions {
@@ -65,6 +66,7 @@ export async function connectMongo(options: MongoOptions): Promise<MongoStore> {
     ignoreUndefined: true,
     appName: 'confab',
   });
+  const primary = watchPrimary(client);
   const db = client.db(options.database);
   const collections = collectionsOf(db);
   try {
@@ -77,7 +79,7 @@ export async function connectMongo(options: MongoOptions): Promise<MongoStore> {
   return {
     db,
     conversations: createConversationRepository(collections),
-    messages: createMessageRepository(collections),
+    messages: createMessageRepository(collections, primary),
     memberships: createMembershipRepository(collections),
     users: createUserRepository(collections),
     media: createMediaRepository(collections),

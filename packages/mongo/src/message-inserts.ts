@@ -2,6 +2,7 @@ import { gather, type InsertResult, type StoredMessage } from '@confab/chat';
 import type { Collections } from './collections.ts';
 import { fromMessage, oid, toMessage } from './documents.ts';
 import { guarded, isDuplicateKey, isUnknownResult, isWriteConflict } from './failures.ts';
+import type { PrimaryChanges } from './primary-changes.ts';
 import { runWrite } from './write-command.ts';
 
 type Messages = Collections['messages'];
@@ -12,35 +13,47 @@ const AT_A_TIME = 100;
 const UNDER_WAY = 2;
 /** Milliseconds that a message waits for them. Source: of the 100 ms that a send may take at p99. */
 const PATIENCE_MS = 10;
+/**
+ * Milliseconds from the taking of a seq to the insert of its message, at the very most. Source: the taking is answered or fails within 5 s, and between
+ * the two a send waits for its budget alone, a second; more costs nothing but a few writes after a failover.
+ */
+const TAKEN_BEFORE_MS = 30_000;
 
 /**
  * Stores messages, those that come together in one command. Each has the result that an insert of its own would have.
  * @throws ChatError UNAVAILABLE
  */
-export function createMessageInserts(collections: Collections): (message: StoredMessage) => Promise<InsertResult> {
+export function createMessageInserts(
+  collections: Collections,
+  primary: PrimaryChanges,
+): (message: StoredMessage) => Promise<InsertResult> {
   const insertTogether = gather<StoredMessage, InsertResult>({
     size: AT_A_TIME,
     atOnce: UNDER_WAY,
     patienceMs: PATIENCE_MS,
     run: (batch) => insertAll(collections, batch),
   });
+  const insertOrRetry = async (message: StoredMessage): Promise<{ result: InsertResult; retried: boolean }> => {
+    try {
+      return { result: await insertTogether(message), retried: false };
+    } catch (error) {
+      // A lost reply leaves it open whether the insert happened. The same _id again settles it: then it is there already.
+      if (!isUnknownResult(error) && !isWriteConflict(error)) throw error;
+      return { result: await insertTogether(message), retried: true };
+    }
+  };
   return (message) =>
     guarded(async () => {
-      try {
-        return await insertTogether(message);
-      } catch (error) {
-        // A lost reply leaves it open whether the insert happened. The same _id again settles it: then it is there already.
-        if (!isUnknownResult(error) && !isWriteConflict(error)) throw error;
-        const result = await insertTogether(message);
-        if (result.kind === 'inserted') await raiseSeq(collections, message);
-        return result;
-      }
+      const takenAt = performance.now() - TAKEN_BEFORE_MS;
+      const { result, retried } = await insertOrRetry(message);
+      // Also without a retry: a first try may have waited until there was a new primary.
+      if (result.kind === 'inserted' && (retried || primary.since(takenAt))) await raiseSeq(collections, message);
+      return result;
     });
 }
 
 /**
- * Raises the conversation's seq to that of a message. The store that took the first try may have gone, and with it the seq that it had given and not
- * yet passed on: a message above its conversation's seq would be in no sync until the next one.
+ * Raises the conversation's seq to that of a message. The primary that gave the seq may have gone, and with it what it had not yet passed on: a message above its conversation's seq would be in no sync until the next one.
  */
 async function raiseSeq({ conversations }: Collections, { conversationId, seq }: StoredMessage): Promise<void> {
   await conversations.updateOne({ _id: oid(conversationId), seq: { $lt: seq } }, { $max: { seq } });

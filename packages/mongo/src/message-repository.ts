@@ -7,14 +7,15 @@ import { guarded } from './failures.ts';
 import { historyFilter, historySort } from './history-opening.ts';
 import { createMessageInserts } from './message-inserts.ts';
 import { aggregateRows, findRow, findRows } from './plain-reads.ts';
+import type { PrimaryChanges } from './primary-changes.ts';
 import { countRows, countUnread } from './range-counts.ts';
 import { fillVoid } from './void-records.ts';
 
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 
-export function createMessageRepository(collections: Collections): MessageRepository {
+export function createMessageRepository(collections: Collections, primary: PrimaryChanges): MessageRepository {
   const { messages } = collections;
-  return { ...readers(collections), ...writers(collections), ...housekeeping(messages) };
+  return { ...readers(collections), ...writers(collections, primary), ...housekeeping(messages) };
 }
 
 type Messages = Collections['messages'];
@@ -119,10 +120,10 @@ function readers(collections: Collections) {
   } satisfies Partial<MessageRepository>;
 }
 
-function writers(collections: Collections) {
+function writers(collections: Collections, primary: PrimaryChanges) {
   const { messages } = collections;
   return {
-    insert: createMessageInserts(collections),
+    insert: createMessageInserts(collections, primary),
     fillVoid: (conversationId, seq, now) => guarded(() => fillVoid(messages, conversationId, seq, now)),
     deleteForEveryone: (id, token, now) =>
       guarded(async () => {

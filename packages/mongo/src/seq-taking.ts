@@ -8,7 +8,8 @@ import { SeqTurns } from './seq-turns.ts';
 
 /*
  * Taking a number is acknowledged by the primary alone: the insert of the message that follows asks for the majority, and a majority that has the
- * insert has everything that the same primary wrote before it. Where the insert went to another one, see message-inserts.
+ * insert has everything that the same primary wrote before it. Where the insert may have gone to another one, message-inserts raises the seq
+ * afterwards. A failover behind a mongos is seen only if it failed a try of the insert.
  */
 const PRIMARY_ONLY = { writeConcern: { w: 1 } } as const;
 

@@ -2,7 +2,7 @@ import type { StoredMessage } from '@confab/chat';
 import { startTcpProxy, type TcpProxy, testMongo } from '@confab/testkit';
 import { ObjectId } from 'mongodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { connectMongo, type MongoStore } from '../src/index.ts';
+import { collectionsOf, connectMongo, type MongoStore } from '../src/index.ts';
 
 /* Messages that come together are stored by one command; each has the result of its own. */
 
@@ -72,6 +72,35 @@ test('a lost reply to a whole batch leaves each stored once', async () => {
   await lost.done;
   expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(['inserted']));
   expect(await stored()).toEqual(messages.map(({ id }) => id));
+});
+
+/** What the client sees where a member of a replica set is the primary. */
+const seePrimary = (address: string) => {
+  const servers = new Map([[address, { address, type: 'RSPrimary', electionId: null }]]);
+  store.db.client.emit('topologyDescriptionChanged', { newDescription: { servers } } as never);
+};
+
+test('a seq that the former primary did not pass on is raised after an insert that its successor took at once', async () => {
+  const { conversation } = await store.conversations.createDirect(['alice', 'bob'], new Date());
+  const { conversations } = collectionsOf(store.db);
+  const filter = { _id: new ObjectId(conversation.id) };
+  const seqNow = async () => (await conversations.findOne(filter))?.seq;
+  const sendThrough = async (failOver: () => void) => {
+    const preview = { messageId: newId(), senderId: 'alice', text: 'hi', createdAt: new Date() } as never;
+    const seq = (await store.conversations.takeSeq(conversation.id, 'alice', preview))?.seq ?? 0;
+    await conversations.updateOne(filter, { $set: { seq: seq - 1 } });
+    failOver();
+    const message = { ...messageOf(seq), conversationId: conversation.id };
+    expect(await store.messages.insert(message)).toEqual({ kind: 'inserted' });
+    return seq;
+  };
+  seePrimary('first');
+  // Nothing else would have lost it, and nothing is asked on the common path.
+  const untouched = await sendThrough(() => {});
+  expect(await seqNow()).toBe(untouched - 1);
+  await conversations.updateOne(filter, { $set: { seq: untouched } });
+  const seq = await sendThrough(() => seePrimary('second'));
+  expect(await seqNow()).toBe(seq);
 });
 
 test('without an answer each caller is told so', async () => {
