@@ -1,3 +1,4 @@
+import { ChatError } from '@confab/contracts';
 import type { ChatContext } from './context.ts';
 import type { StoredMessage } from './model.ts';
 import type { Ids, Log } from './ports/environment.ts';
@@ -52,11 +53,18 @@ export type PublishedMarks = ReturnType<typeof createPublishedMarks>;
 export const RELAY_AFTER_MS = 2_000;
 /** Messages that one run of the relay publishes at most. */
 const RELAY_BATCH = 500;
+/**
+ * Conversations in a row that found something UNAVAILABLE, after which a run ends: the bus is away, and 500 messages that wait a second each for a bus
+ * that stalls would be one run of eight minutes. What fails otherwise is a message's own fault, however many there are. Source: five seconds at most.
+ */
+const RELAY_FAILURES = 5;
 
 /**
- * Publishes what was stored and never (or not provably) published: its writer crashed, or the bus was away.
+ * Publishes what was stored and never (or not provably) published: its writer crashed, or the bus was away. A message that fails holds up those of its
+ * conversation that follow it, and no others.
  * @returns how many it published
- * @throws ChatError UNAVAILABLE while the store or the bus is away; what is left comes with the next run
+ * @throws ChatError UNAVAILABLE while the store or the bus is away, or what the first message that failed threw, after the others; what is left comes
+ *   with the next run
  */
 export async function relayOutbox(
   ctx: Pick<ChatContext, 'store' | 'publisher' | 'feed' | 'clock' | 'media'> & { ids: Pick<Ids, 'token'> },
@@ -72,19 +80,41 @@ export async function relayOutbox(
     due.map((m) => m.senderId),
   );
   const traceId = ctx.ids.token();
+  const { published, failures } = await inSeqOrder(due, async (message) => {
+    const view = await newMessageView(ctx, message, senders.get(message.senderId));
+    await publishMessage(ctx, message, view, { participants: readersOf(message), traceId });
+  });
+  // Also where something failed: else each run would send the rest anew.
+  if (published.length > 0) await ctx.store.messages.clearUnpublished(published);
+  if (failures.length > 0) throw failures[0];
+  return published.length;
+}
+
+const isUnavailable = (error: unknown): boolean => error instanceof ChatError && error.code === 'UNAVAILABLE';
+
+/** In seq order per conversation, which the clocks of several writers may tell otherwise. Never throws. */
+async function inSeqOrder(
+  due: readonly StoredMessage[],
+  publish: (message: StoredMessage) => Promise<void>,
+): Promise<{ published: string[]; failures: unknown[] }> {
   const published: string[] = [];
-  try {
-    // in seq order per conversation: clocks of several writers may tell another one
-    for (const message of due.toSorted((a, b) => a.seq - b.seq)) {
-      const view = await newMessageView(ctx, message, senders.get(message.senderId));
-      await publishMessage(ctx, message, view, { participants: readersOf(message), traceId });
+  const failures: unknown[] = [];
+  const heldUp = new Set<string>();
+  let awayInARow = 0;
+  for (const message of due.toSorted((a, b) => a.seq - b.seq)) {
+    if (heldUp.has(message.conversationId)) continue;
+    try {
+      await publish(message);
       published.push(message.id);
+      awayInARow = 0;
+    } catch (error) {
+      failures.push(error);
+      heldUp.add(message.conversationId);
+      awayInARow = isUnavailable(error) ? awayInARow + 1 : 0;
+      if (awayInARow === RELAY_FAILURES) break;
     }
-  } finally {
-    // Also where the bus went away half-way: else each run would send the first half anew.
-    if (published.length > 0) await ctx.store.messages.clearUnpublished(published);
   }
-  return due.length;
+  return { published, failures };
 }
 
 /** Who gets a message of these conversations now: whoever takes part, and did when it was sent. */

@@ -8,6 +8,7 @@ import {
   sendMessage,
   sync,
 } from '@confab/chat';
+import { ChatError } from '@confab/contracts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
@@ -17,10 +18,11 @@ beforeEach(async () => {
 });
 afterEach(() => chat.close());
 
-async function conversation() {
-  const { conversation } = await chat.store.conversations.createDirect(['alice', 'bob'], new Date());
+async function conversationOf(partner: string) {
+  const { conversation } = await chat.store.conversations.createDirect(['alice', partner], new Date());
   return conversation.id;
 }
+const conversation = () => conversationOf('bob');
 const send = (conversationId: string, text: string, clientMessageId?: string) =>
   sendMessage(chat.ctx, {
     senderId: 'alice',
@@ -53,6 +55,61 @@ test('the relay leaves in the outbox what the bus did not take', async () => {
   await expect(relayOutbox(chat.ctx)).rejects.toThrow('the bus is away');
   chat.bus.down = false;
   expect(await relayOutbox(chat.ctx)).toBe(1);
+});
+
+/** Messages that wait for the relay, and runs of it over a bus that takes all but what is refused. */
+async function waiting(texts: readonly (readonly [conversationId: string, text: string])[]) {
+  chat.bus.down = true;
+  const ids = new Map<string, string>();
+  for (const [conversationId, text] of texts) ids.set((await send(conversationId, text))._id, text);
+  chat.bus.down = false;
+  chat.clock.advance(2_100);
+  const tried: string[] = [];
+  const relay = (refusal: (text: string) => Error | undefined) => {
+    tried.length = 0;
+    const { publisher } = chat.ctx;
+    const publish: typeof publisher.publish = async (event, recipients) => {
+      const text = ids.get(event.messageId ?? '') ?? '';
+      tried.push(text);
+      const error = refusal(text);
+      if (error) throw error;
+      return publisher.publish(event, recipients);
+    };
+    return relayOutbox({ ...chat.ctx, publisher: { publish } });
+  };
+  return { relay, tried };
+}
+
+test('a message that the relay cannot publish holds up what follows in its conversation, and nothing else', async () => {
+  const [one, other] = [await conversation(), await conversationOf('carol')];
+  const { relay, tried } = await waiting([
+    ...([
+      [one, 'one 1'],
+      [one, 'one 2'],
+      [one, 'one 3'],
+    ] as const),
+    ...([
+      [other, 'other 1'],
+      [other, 'other 2'],
+      [other, 'other 3'],
+    ] as const),
+  ]);
+  await expect(relay((text) => (text === 'one 2' ? new Error('poison') : undefined))).rejects.toThrow('poison');
+  expect(tried.toSorted()).toEqual(['one 1', 'one 2', 'other 1', 'other 2', 'other 3']);
+  // What went out is not sent again.
+  expect(await relay(() => undefined)).toBe(2);
+  expect(tried).toEqual(['one 2', 'one 3']);
+});
+
+test('where the bus is away the relay tries a few conversations and no more; wrong messages do not end its run', async () => {
+  const ids: string[] = [];
+  for (let i = 0; i < 12; i++) ids.push(await conversationOf(`user${i}`));
+  const { relay, tried } = await waiting(ids.map((id, i) => [id, `message ${i}`] as const));
+  await expect(relay(() => new ChatError('UNAVAILABLE'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(tried).toHaveLength(5);
+  await expect(relay((text) => (text === 'message 11' ? undefined : new Error('poison')))).rejects.toThrow('poison');
+  expect(tried).toHaveLength(12);
+  expect(await relay(() => undefined)).toBe(11);
 });
 
 test('the same client id at once, fifty times, is one message and fifty equal answers', async () => {
