@@ -45,7 +45,8 @@ export class Connection {
   #end: ServerPayload<'session:end'> | undefined;
   #callOff: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
-  #attempting = false;
+  /** The attempt that is on its way; one that `close` dropped has no say any more. */
+  #attempting: object | undefined;
 
   constructor(socket: ChatSocket, tokens: TokenSource, environment: ClientEnvironment, events: ConnectionEvents) {
     this.#socket = socket;
@@ -69,6 +70,8 @@ export class Connection {
 
   close(): void {
     this.#wanted = false;
+    // A socket that is not connected yet says nothing when it is disconnected: nobody else would end the attempt.
+    this.#attempting = undefined;
     this.#callOff?.();
     this.#unwatch?.();
     this.#unwatch = undefined;
@@ -91,31 +94,29 @@ export class Connection {
   async #attempt(status: 'connecting' | 'offline'): Promise<void> {
     this.#callOff?.();
     if (this.#attempting || this.#socket.connected) return;
-    this.#attempting = true;
+    const attempt = {};
+    this.#attempting = attempt;
     if (status === 'connecting') this.#set({ status });
     try {
       this.#token = await this.#tokens.get();
     } catch (error) {
-      this.#onRefused(error);
+      if (this.#attempting === attempt) this.#onRefused(error);
       return;
     }
-    if (!this.#wanted) {
-      this.#attempting = false;
-      return;
-    }
+    if (this.#attempting !== attempt) return;
     this.#end = undefined;
     this.#socket.auth = { token: this.#token };
     this.#socket.connect();
   }
 
   #onConnect(): void {
-    this.#attempting = false;
+    this.#attempting = undefined;
     this.#set({ status: 'syncing' });
     this.#events.opened(this.#token);
   }
 
   #onDisconnect(): void {
-    this.#attempting = false;
+    this.#attempting = undefined;
     this.#events.closed();
     if (!this.#wanted) return;
     const end = this.#end;
@@ -129,7 +130,7 @@ export class Connection {
   }
 
   #onRefused(failure: unknown): void {
-    this.#attempting = false;
+    this.#attempting = undefined;
     if (!this.#wanted) return;
     const error = refusalOf(failure);
     if (error.tokenRefused) this.#refuseToken(error.code);

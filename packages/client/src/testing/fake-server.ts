@@ -99,6 +99,9 @@ export class FakeSocket implements ChatSocket {
   connected = false;
   auth = {};
   emitted: string[] = [];
+  /** Whether anybody answers when it connects; if not, it is on its way for as long as the test likes. */
+  reachable = true;
+  connects = 0;
   readonly #listeners = new Map<string, Listener[]>();
   readonly #any: ((...args: unknown[]) => void)[] = [];
   readonly #onEmit: (event: string, payload: never) => Promise<unknown>;
@@ -108,6 +111,8 @@ export class FakeSocket implements ChatSocket {
   }
 
   connect(): void {
+    this.connects += 1;
+    if (!this.reachable) return;
     this.connected = true;
     queueMicrotask(() => this.#call('connect'));
   }
