@@ -9,7 +9,7 @@ import type { TokenOption } from './token-source.ts';
 function setUp(token: TokenOption = tokenOf('ana')) {
   const server = new FakeServer();
   const environment = new ManualEnvironment();
-  environment.fetch = server.fetch;
+  environment.fetch = (...args) => server.fetch(...args);
   const client = createChatClient({ url: 'http://fake', token, environment, socket: server.socket });
   const states: ConnectionState['status'][] = [];
   client.on('connection', ({ status }) => states.push(status));
@@ -138,6 +138,65 @@ describe('sending', () => {
     await environment.advance(1_000);
     expect(texts()).toEqual(['meanwhile', 'one', 'two']);
     expect(server.messages.map((stored) => stored.text)).toEqual(['meanwhile', 'one', 'two']);
+  });
+});
+
+describe('while it is not connected', () => {
+  /** A client that is live, whose REST calls and errors are counted from then on. */
+  async function live() {
+    const test = setUp();
+    const { client, environment, server } = test;
+    const rest: string[] = [];
+    const errors: unknown[] = [];
+    const answer = server.fetch;
+    const network = { up: true };
+    server.fetch = (input, init) => {
+      rest.push(String(input));
+      return network.up ? answer(input, init) : Promise.reject(new TypeError('no network'));
+    };
+    client.on('error', (error) => errors.push(error));
+    client.connect();
+    await environment.advance(0);
+    rest.length = 0;
+    // The server is there for REST only from now on, as behind a proxy that lets no socket through.
+    server.socket.reachable = false;
+    return { ...test, rest, errors, network };
+  }
+
+  it('asks for nothing after close, whatever waited for the snapshot that was being taken', async () => {
+    const { client, server, environment, rest, errors, network } = await live();
+    server.beforeSync.push(() => server.socket.receive('sync:required', {}));
+    server.afterSync.push(() => {
+      network.up = false;
+      client.close();
+    });
+    server.socket.receive('sync:required', {});
+    await environment.advance(120_000);
+    expect([rest.map((path) => path.split('/').at(-1)), errors]).toEqual([['conversations', 'sync'], []]);
+  });
+
+  it('applies what waited all the same', async () => {
+    const { client, server, environment, seqs } = await live();
+    server.beforeSync.push(() => server.store('ben'));
+    server.afterSync.push(() => client.close());
+    server.socket.receive('sync:required', {});
+    await environment.advance(0);
+    expect(seqs()).toEqual([1]);
+  });
+
+  it('does not look after a gap, and lets messages wait instead of failing', async () => {
+    const { client, server, environment, rest } = await live();
+    server.store('ben', {}, false);
+    server.store('ben');
+    server.socket.disconnect();
+    client.send(CONVERSATION, { text: 'later' });
+    await environment.advance(60_000);
+    expect([client.messages(CONVERSATION).get().messages.at(-1)?.state, rest]).toEqual(['queued', []]);
+    server.socket.reachable = true;
+    client.close();
+    client.connect();
+    await environment.advance(0);
+    expect(server.messages.at(-1)?.text).toBe('later');
   });
 });
 

@@ -341,15 +341,16 @@ export class ChatClient extends Emitter<ChatEvents> {
     }
     this.#me = user;
     for (const conversationId of this.#opened.keys()) this.#tell('join:conversation', { conversationId });
-    this.#sync.request('list');
+    this.#sync.open();
   }
 
   #onClosed(): void {
+    // Before anything else: what waits may ask for a sync, and that of a lost connection is stopped.
+    this.#live.close();
     this.#sync.stop();
     this.#outbox.close();
     this.#reads.close();
     this.#typingReceiver.clear();
-    this.#live.flush();
   }
 
   #syncSteps() {

@@ -59,6 +59,13 @@ export class LiveEvents {
     for (const { event, payload } of waiting) this.#apply(event, payload);
   }
 
+  /** The connection is gone: what waits is applied, and nothing is asked for. */
+  close(): void {
+    this.flush();
+    this.#gapCheck?.();
+    this.#gapCheck = undefined;
+  }
+
   applySync(result: SyncResult): void {
     const { state, me } = this.#parts;
     const fresh = state.applySync(me(), result);

@@ -29,11 +29,13 @@ export interface SyncSteps {
 
 /**
  * Catching up: the list, then sync until nothing is left. One run at a time; a request during a run makes another one follow. Live events
- * are buffered by the caller while `running`, and applied at `done`, so there is no gap where snapshot and stream join.
+ * are buffered by the caller while `running`, and applied at `done`, so there is no gap where snapshot and stream join. Runs only between
+ * `open` and `stop`: without the stream, a snapshot joins on to nothing.
  */
 export class SyncRunner {
   readonly #environment: ClientEnvironment;
   readonly #steps: SyncSteps;
+  #open = false;
   #run: object | undefined;
   #again: 'list' | 'sync' | undefined;
   #callOff: (() => void) | undefined;
@@ -53,8 +55,15 @@ export class SyncRunner {
     return this.running || this.#callOff !== undefined;
   }
 
-  /** @param from `list`: conversations or presence may have changed too; `sync`: messages only */
+  /** Connected: catches up with everything. */
+  open(): void {
+    this.#open = true;
+    this.request('list');
+  }
+
+  /** @param from `list`: conversations or presence may have changed too; `sync`: messages only. Nothing while not `open`: it begins with all of it then */
   request(from: 'list' | 'sync'): void {
+    if (!this.#open) return;
     if (this.#run) {
       if (this.#again !== 'list') this.#again = from;
       return;
@@ -66,6 +75,7 @@ export class SyncRunner {
 
   /** Ends everything: the connection is gone. */
   stop(): void {
+    this.#open = false;
     this.#run = undefined;
     this.#again = undefined;
     this.#callOff?.();
