@@ -184,6 +184,31 @@ describe('while it is not connected', () => {
     expect(seqs()).toEqual([1]);
   });
 
+  it('does not bring a conversation back that the user was removed from while the list was on its way', async () => {
+    const { client, server, environment } = await live();
+    const answer = server.fetch;
+    let late = () => {};
+    const held = new Promise<void>((resolve) => {
+      late = resolve;
+    });
+    server.fetch = async (input, init) => {
+      const reply = await answer(input, init);
+      await held;
+      return reply;
+    };
+    server.socket.receive('sync:required', {});
+    await environment.advance(0);
+    const left = { conversations: [], left: [CONVERSATION], more: false };
+    server.fetch = async (input) => new Response(JSON.stringify({ data: String(input).endsWith('/sync') ? left : [] }));
+    server.socket.disconnect();
+    server.socket.reachable = true;
+    await environment.advance(5_000);
+    expect([client.connection.get().status, client.conversations.get()]).toEqual(['live', []]);
+    late();
+    await environment.advance(0);
+    expect(client.conversations.get()).toEqual([]);
+  });
+
   it('does not look after a gap, and lets messages wait instead of failing', async () => {
     const { client, server, environment, rest } = await live();
     server.store('ben', {}, false);

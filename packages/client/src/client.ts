@@ -355,9 +355,8 @@ export class ChatClient extends Emitter<ChatEvents> {
 
   #syncSteps() {
     return {
-      list: async () => {
-        this.#state.applyList(this.userId, await this.#listAll());
-      },
+      list: () => this.#listAll(),
+      applyList: (list: readonly Conversation[]) => this.#state.applyList(this.userId, list),
       known: () => [...this.#state.conversations.keys()],
       fetch: async (part: readonly string[] | undefined) => {
         const body = part

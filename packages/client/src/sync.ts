@@ -1,4 +1,4 @@
-import type { SyncResult } from '@confab/contracts';
+import type { Conversation, SyncResult } from '@confab/contracts';
 import { backoff, type ClientEnvironment } from './environment.ts';
 import { ConfabError } from './error.ts';
 
@@ -10,8 +10,9 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
 
 export interface SyncSteps {
-  /** Reads the list of conversations and applies it. */
-  list(): Promise<void>;
+  /** Reads the list of conversations. */
+  list(): Promise<Conversation[]>;
+  applyList(list: readonly Conversation[]): void;
   /** The conversations that are known here. */
   known(): string[];
   /**
@@ -87,7 +88,12 @@ export class SyncRunner {
     this.#run = run;
     const current = () => this.#run === run;
     try {
-      if (from === 'list') await this.#steps.list();
+      if (from === 'list') {
+        const list = await this.#steps.list();
+        // One of before the connection was lost may have conversations that the user has left since.
+        if (!current()) return;
+        this.#steps.applyList(list);
+      }
       const retryAfter = await this.#calls(current);
       if (!current()) return;
       this.#failures = 0;
