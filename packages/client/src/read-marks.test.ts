@@ -31,6 +31,24 @@ describe('read marks', () => {
     expect(told).toEqual(['m1']);
   });
 
+  it('tells with the next token what met one that had run out', async () => {
+    const environment = new ManualEnvironment();
+    const told: string[] = [];
+    let code: 'TOKEN_EXPIRED' | undefined = 'TOKEN_EXPIRED';
+    const marks = new ReadMarks(environment, async (_, id) => {
+      if (code) throw new ConfabError(code, 'expired');
+      told.push(id);
+    });
+    marks.open();
+    marks.add('c', { messageId: 'm1', seq: 1 });
+    await environment.advance(600);
+    marks.close();
+    code = undefined;
+    marks.open();
+    await environment.advance(600);
+    expect(told).toEqual(['m1']);
+  });
+
   it('does not insist on what was refused for good', async () => {
     const environment = new ManualEnvironment();
     let calls = 0;

@@ -67,7 +67,9 @@ export class ReadMarks {
       await this.#send(conversationId, read.messageId);
       return true;
     } catch (error) {
-      if (!toConfabError(error).retryable) return true;
+      const { retryable, tokenRefused } = toConfabError(error);
+      // A refused token is no refusal of the read: it is told again with the next token.
+      if (!retryable && !tokenRefused) return true;
       if ((this.#waiting.get(conversationId)?.seq ?? 0) < read.seq) this.#waiting.set(conversationId, read);
       return false;
     }
