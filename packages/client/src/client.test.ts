@@ -225,6 +225,21 @@ describe('while it is not connected', () => {
   });
 });
 
+describe('typing', () => {
+  it('is told again after a short disconnection', async () => {
+    const { client, server, environment } = setUp();
+    client.connect();
+    await environment.advance(0);
+    client.notifyTyping(CONVERSATION);
+    server.socket.disconnect();
+    client.notifyTyping(CONVERSATION);
+    await environment.advance(1_000);
+    expect(client.connection.get().status).toBe('live');
+    client.notifyTyping(CONVERSATION);
+    expect(server.socket.emitted.filter((event) => event === 'typing:start')).toHaveLength(2);
+  });
+});
+
 describe('the end of a session', () => {
   const end = (code: string, reconnect: string) => ({ code, reconnect, message: code });
 

@@ -350,6 +350,7 @@ export class ChatClient extends Emitter<ChatEvents> {
     this.#sync.stop();
     this.#outbox.close();
     this.#reads.close();
+    this.#typingSender.clear();
     this.#typingReceiver.clear();
   }
 
@@ -443,9 +444,10 @@ export class ChatClient extends Emitter<ChatEvents> {
     throw toConfabError(reply);
   }
 
-  /** For what is of no use later: said if connected, forgotten otherwise. */
-  #tell<E extends ClientEventName>(event: E, payload: ClientPayload<E>): void {
+  /** For what is of no use later: said if connected, forgotten otherwise. @returns whether it was said */
+  #tell<E extends ClientEventName>(event: E, payload: ClientPayload<E>): boolean {
     if (this.#socket.connected) this.#socket.emit(event, payload);
+    return this.#socket.connected;
   }
 }
 

@@ -10,12 +10,13 @@ const BELIEVED = 6_500;
 /** Keystrokes to few `typing:start` and one `typing:stop`. */
 export class TypingSender {
   readonly #environment: ClientEnvironment;
-  readonly #tell: (event: 'typing:start' | 'typing:stop', conversationId: string) => void;
+  readonly #tell: (event: 'typing:start' | 'typing:stop', conversationId: string) => boolean;
   readonly #active = new Map<string, { toldAt: number; callOff: () => void }>();
 
+  /** @param tell returns whether it could be told */
   constructor(
     environment: ClientEnvironment,
-    tell: (event: 'typing:start' | 'typing:stop', conversationId: string) => void,
+    tell: (event: 'typing:start' | 'typing:stop', conversationId: string) => boolean,
   ) {
     this.#environment = environment;
     this.#tell = tell;
@@ -25,10 +26,11 @@ export class TypingSender {
     const now = this.#environment.now();
     const active = this.#active.get(conversationId);
     active?.callOff();
-    const tell = !active || now - active.toldAt >= REPEAT;
+    const due = !active || now - active.toldAt >= REPEAT;
     const callOff = this.#environment.after(PAUSE, () => this.stop(conversationId));
-    this.#active.set(conversationId, { toldAt: tell ? now : active.toldAt, callOff });
-    if (tell) this.#tell('typing:start', conversationId);
+    // What could not be told is due at the next keystroke again.
+    const toldAt = !due ? active.toldAt : this.#tell('typing:start', conversationId) ? now : -Infinity;
+    this.#active.set(conversationId, { toldAt, callOff });
   }
 
   stop(conversationId: string): void {
@@ -37,6 +39,12 @@ export class TypingSender {
     active.callOff();
     this.#active.delete(conversationId);
     this.#tell('typing:stop', conversationId);
+  }
+
+  /** The connection is gone, and with it what the others were told. */
+  clear(): void {
+    for (const { callOff } of this.#active.values()) callOff();
+    this.#active.clear();
   }
 }
 
