@@ -83,3 +83,57 @@ describe('closed while it connects', () => {
     expect([socket.connects, states.length]).toEqual([0, told]);
   });
 });
+
+describe('a network that comes and goes', () => {
+  const abuse = { code: 'ABUSE', reconnect: 'no', message: 'ABUSE' };
+
+  it('makes no connection that waits for a call of connect', async () => {
+    const { environment, connection, socket } = setUp();
+    connection.open();
+    await settle();
+    socket.receive('session:end', abuse);
+    socket.disconnect();
+    for (const online of [false, true, false]) {
+      environment.network(online);
+      await environment.advance(60_000);
+      expect(connection.state).toEqual({ status: 'offline', reason: 'ABUSE', needs: 'connect' });
+    }
+    expect(socket.connects).toBe(1);
+    connection.open();
+    await settle();
+    expect(connection.state.status).toBe('syncing');
+  });
+
+  it('does not hide an end that was told before the loss', async () => {
+    const { environment, connection, socket } = setUp();
+    connection.open();
+    await settle();
+    socket.receive('session:end', abuse);
+    environment.network(false);
+    await environment.advance(60_000);
+    expect([connection.state.needs, socket.connects]).toEqual(['connect', 1]);
+  });
+
+  it('leaves no timer behind that tries again after a refusal for good', async () => {
+    const { environment, connection, socket } = setUp();
+    socket.reachable = false;
+    connection.open();
+    await settle();
+    environment.network(false);
+    const data = { code: 'FORBIDDEN', message: 'This user may not chat' };
+    socket.receive('connect_error', Object.assign(new Error(data.message), { data }));
+    await environment.advance(60_000);
+    expect([connection.state.needs, socket.connects]).toEqual(['connect', 1]);
+  });
+
+  it('connects at once when it is back', async () => {
+    const { environment, connection, socket } = setUp();
+    connection.open();
+    await settle();
+    environment.network(false);
+    expect(connection.state).toMatchObject({ status: 'offline', reason: 'NO_NETWORK', needs: 'network' });
+    environment.network(true);
+    await settle();
+    expect([connection.state.status, socket.connects]).toEqual(['syncing', 2]);
+  });
+});

@@ -149,6 +149,7 @@ export class Connection {
   }
 
   #giveUp(reason: Reason, needs: 'token' | 'connect'): void {
+    this.#callOff?.();
     this.#set({ status: 'offline', reason, needs });
   }
 
@@ -159,12 +160,14 @@ export class Connection {
   }
 
   #onNetwork(online: boolean): void {
+    if (!online && this.#socket.connected) this.#socket.disconnect();
+    // A network is not what it waits for then; the loss of the last connection may have said so just now.
+    if (this.state.needs === 'connect' || this.state.needs === 'token') return;
     if (online) {
       this.#failures = 0;
-      if (this.#wanted && !this.#socket.connected && this.state.needs !== 'token') void this.#attempt('connecting');
+      if (!this.#socket.connected) void this.#attempt('connecting');
       return;
     }
-    if (this.#socket.connected) this.#socket.disconnect();
     this.#callOff?.();
     this.#set({ status: 'offline', reason: 'NO_NETWORK', needs: 'network' });
     // Some systems say "offline" and never "online" again: the word is not trusted for ever.
