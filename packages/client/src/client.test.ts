@@ -1,16 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { createChatClient } from './client.ts';
 import type { ConnectionState } from './connection.ts';
+import type { OutboxStorage } from './outbox.ts';
 import { FakeServer } from './testing/fake-server.ts';
 import { ManualEnvironment } from './testing/manual-environment.ts';
 import { CONVERSATION, type message, tokenOf } from './testing/records.ts';
 import type { TokenOption } from './token-source.ts';
 
-function setUp(token: TokenOption = tokenOf('ana')) {
+function setUp(token: TokenOption = tokenOf('ana'), outbox?: OutboxStorage) {
   const server = new FakeServer();
   const environment = new ManualEnvironment();
   environment.fetch = (...args) => server.fetch(...args);
-  const client = createChatClient({ url: 'http://fake', token, environment, socket: server.socket });
+  const { socket } = server;
+  const client = createChatClient({ url: 'http://fake', token, environment, socket, ...(outbox && { outbox }) });
   const states: ConnectionState['status'][] = [];
   client.on('connection', ({ status }) => states.push(status));
   const seqs = () =>
@@ -222,6 +224,23 @@ describe('while it is not connected', () => {
     client.connect();
     await environment.advance(0);
     expect(server.messages.at(-1)?.text).toBe('later');
+  });
+});
+
+describe('a storage that fails', () => {
+  it('is told by an error event, and the message goes out', async () => {
+    const full = () => {
+      throw new Error('quota exceeded');
+    };
+    const { server, client, environment } = setUp(tokenOf('ana'), { load: () => [], save: full });
+    const errors: string[] = [];
+    client.on('error', ({ code, message }) => errors.push(`${code} ${message}`));
+    client.connect();
+    await environment.advance(0);
+    client.send(CONVERSATION, { text: 'hello' });
+    await environment.advance(0);
+    expect(server.messages.map((stored) => stored.text)).toEqual(['hello']);
+    expect(errors[0]).toBe('OUTBOX_STORAGE The outbox could not save unsent messages: quota exceeded');
   });
 });
 

@@ -63,7 +63,6 @@ export class ChatClient extends Emitter<ChatEvents> {
   readonly #limitTopic: Derived<number>;
   #me: string | undefined;
   #mediaConfig: Promise<MediaConfig | null> | undefined;
-  #restored = false;
 
   constructor(options: ChatClientOptions) {
     super();
@@ -148,10 +147,7 @@ export class ChatClient extends Emitter<ChatEvents> {
 
   /** Connects, and stays connected until `close`. After a `needs: 'connect'` it tries once more. Call it when a mobile app wakes up. */
   connect(): void {
-    if (!this.#restored) {
-      this.#restored = true;
-      void this.#outbox.restore();
-    }
+    void this.#outbox.restore();
     this.#connection.open();
   }
 
@@ -422,6 +418,10 @@ export class ChatClient extends Emitter<ChatEvents> {
       limited: (until: number) => {
         this.#limitTopic.invalidate();
         this.emit('limited', { until });
+      },
+      storageFailed: (doing: 'load' | 'save', cause: unknown) => {
+        const message = `The outbox could not ${doing} unsent messages: ${cause instanceof Error ? cause.message : cause}`;
+        this.emit('error', { code: 'OUTBOX_STORAGE', message });
       },
     };
   }

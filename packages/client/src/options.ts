@@ -49,6 +49,6 @@ export interface ChatEvents {
   limited: { until: number };
   /** The server ends the connection. */
   end: ServerPayload<'session:end'>;
-  /** Something failed that no call of the application waits for. */
+  /** Something failed that no call of the application waits for. `OUTBOX_STORAGE`: unsent messages may not survive the program. */
   error: { code: ErrorCode | string; message: string };
 }

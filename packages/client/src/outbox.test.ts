@@ -1,6 +1,7 @@
+import type { Message } from '@confab/contracts';
 import { describe, expect, it } from 'vitest';
 import { ConfabError } from './error.ts';
-import { Outbox, type OutboxItem } from './outbox.ts';
+import { Outbox, type OutboxItem, type OutboxStorage } from './outbox.ts';
 import { ManualEnvironment } from './testing/manual-environment.ts';
 import { CONVERSATION, message } from './testing/records.ts';
 
@@ -15,23 +16,26 @@ const item = (id: string, conversationId = CONVERSATION): OutboxItem => ({
   state: 'queued',
 });
 
-function setUp(answer: (item: OutboxItem) => Promise<unknown> | unknown) {
+function setUp(answer: (item: OutboxItem) => Promise<unknown> | unknown, storage?: OutboxStorage) {
   const environment = new ManualEnvironment();
   const sent: string[] = [];
   const stored: string[] = [];
+  const failures: string[] = [];
   let seq = 0;
-  const outbox = new Outbox(environment, {
-    send: async (sending) => {
+  const events = {
+    send: async (sending: OutboxItem) => {
       sent.push(sending.clientMessageId);
       await answer(sending);
       return message(++seq, 'ana', { clientMessageId: sending.clientMessageId });
     },
-    stored: (saved) => stored.push(saved.clientMessageId ?? ''),
+    stored: (saved: Message) => stored.push(saved.clientMessageId ?? ''),
     changed: () => undefined,
     failed: () => undefined,
     limited: () => undefined,
-  });
-  return { environment, outbox, sent, stored };
+    storageFailed: (doing: string, cause: unknown) => failures.push(`${doing}: ${(cause as Error).message}`),
+  };
+  const outbox = new Outbox(environment, events, storage);
+  return { environment, outbox, sent, stored, failures };
 }
 
 describe('outbox', () => {
@@ -129,30 +133,101 @@ describe('outbox', () => {
     expect(sent).toEqual(['a']);
     expect(outbox.of(CONVERSATION)).toEqual([]);
   });
+});
+
+describe('outbox with a storage', () => {
+  /** Keeps what is saved, as ids and states; `load` gives what the test says, when it says so. */
+  function storage(left: OutboxItem[] = []) {
+    const saved: string[][] = [];
+    let give: () => void = () => undefined;
+    const given = new Promise<OutboxItem[]>((resolve) => {
+      give = () => resolve(left);
+    });
+    const save = (items: OutboxItem[]) => void saved.push(items.map((kept) => kept.clientMessageId));
+    return { saved, give: () => give(), load: () => given, save };
+  }
 
   it('takes up what an earlier run left', async () => {
-    const environment = new ManualEnvironment();
-    const saved: OutboxItem[][] = [];
-    const sent: string[] = [];
-    const events = {
-      send: async (sending: OutboxItem) => {
-        sent.push(sending.clientMessageId);
-        return message(1, 'ana');
-      },
-      stored: () => undefined,
-      changed: () => undefined,
-      failed: () => undefined,
-      limited: () => undefined,
-    };
-    const storage = {
-      load: async () => [{ ...item('old'), state: 'sending' as const }],
-      save: (items: OutboxItem[]) => void saved.push(items),
-    };
-    const outbox = new Outbox(environment, events, storage);
+    const kept = storage([{ ...item('old'), state: 'sending' }]);
+    const { environment, outbox, sent } = setUp(() => undefined, kept);
+    kept.give();
     outbox.open();
     await outbox.restore();
     await environment.advance(0);
     expect(sent).toEqual(['old']);
-    expect(saved.at(-1)).toEqual([]);
+    expect(kept.saved.at(-1)).toEqual([]);
   });
+
+  it('overwrites nothing with a message that is written before it is opened, and keeps that too', async () => {
+    const kept = storage([item('old')]);
+    const { environment, outbox } = setUp(() => undefined, kept);
+    kept.give();
+    outbox.add(item('new'));
+    await environment.advance(0);
+    expect(kept.saved).toEqual([['old', 'new']]);
+  });
+
+  it('saves nothing while it loads, and all of it once it has', async () => {
+    const kept = storage([item('old')]);
+    const { environment, outbox, stored } = setUp(() => undefined, kept);
+    void outbox.restore();
+    outbox.add(item('new'));
+    await environment.advance(0);
+    expect(kept.saved).toEqual([]);
+    kept.give();
+    await outbox.restore();
+    expect(kept.saved).toEqual([['old', 'new']]);
+    outbox.open();
+    await environment.advance(0);
+    expect([stored, kept.saved.at(-1)]).toEqual([['old', 'new'], []]);
+  });
+
+  it('has a message once that was written again while it loaded', async () => {
+    const kept = storage([item('a')]);
+    const { outbox } = setUp(() => undefined, kept);
+    const restored = outbox.restore();
+    outbox.add(item('a'));
+    kept.give();
+    await restored;
+    expect(outbox.of(CONVERSATION)).toHaveLength(1);
+  });
+
+  const full = () => {
+    throw new Error('quota exceeded');
+  };
+  for (const [how, save] of [
+    ['throws', full],
+    ['rejects', async () => full()],
+  ] as const) {
+    it(`sends all the same, and says so, where saving ${how}`, async () => {
+      const { environment, outbox, stored, failures } = setUp(() => undefined, { load: () => [], save });
+      outbox.open();
+      outbox.add(item('a'));
+      await environment.advance(0);
+      expect([stored, outbox.of(CONVERSATION)]).toEqual([['a'], []]);
+      expect(new Set(failures)).toEqual(new Set(['save: quota exceeded']));
+    });
+  }
+
+  const broken = () => {
+    throw new SyntaxError('not JSON');
+  };
+  for (const [how, load] of [
+    ['throws', broken],
+    ['rejects', async () => broken()],
+    ['gives no messages', () => [null] as never],
+  ] as const) {
+    it(`goes on, and says so, where loading ${how}`, async () => {
+      const saved: number[] = [];
+      const { environment, outbox, stored, failures } = setUp(() => undefined, {
+        ...{ load, save: (items) => void saved.push(items.length) },
+      });
+      outbox.open();
+      await outbox.restore();
+      expect([failures.length, saved]).toEqual([1, []]);
+      outbox.add(item('a'));
+      await environment.advance(0);
+      expect([stored, saved.at(-1)]).toEqual([['a'], 0]);
+    });
+  }
 });

@@ -16,8 +16,13 @@ export interface OutboxItem {
   error?: ConfabError;
 }
 
-/** Where unsent messages survive the end of the program. Two programs may share one: the server takes each message once. */
+/**
+ * Where unsent messages survive the end of the program. Two programs may share one whose `save` leaves alone what its program never held,
+ * as that of `webStorageOutbox` does: the server takes each message once. What fails here is told by the `error` event; messages are sent
+ * all the same.
+ */
 export interface OutboxStorage {
+  /** Called once, before any `save`. If it fails, what it could not give is lost with the next `save`. */
   load(): OutboxItem[] | Promise<OutboxItem[]>;
   save(items: OutboxItem[]): void | Promise<void>;
 }
@@ -30,6 +35,8 @@ export interface OutboxEvents {
   failed(item: OutboxItem, error: ConfabError): void;
   /** The server takes no message of this user before then (Unix time in milliseconds). */
   limited(until: number): void;
+  /** Messages that are not sent before the end of the program may be lost. */
+  storageFailed(doing: 'load' | 'save', cause: unknown): void;
 }
 
 /** Tries of one message while connected, before the user is asked. Source: with the pauses below this is about half a minute. */
@@ -49,6 +56,9 @@ export class Outbox {
   readonly #busy = new Set<string>();
   readonly #waiting = new Map<string, () => void>();
   #items: OutboxItem[] = [];
+  #restoring: Promise<void> | undefined;
+  /** The storage was read: nothing is overwritten any more. */
+  #restored = false;
   #open = false;
   #limitedUntil = 0;
 
@@ -58,18 +68,32 @@ export class Outbox {
     this.#storage = storage;
   }
 
-  /** Takes up what was left by an earlier run. */
-  async restore(): Promise<void> {
+  /** Takes up what was left by an earlier run. Called again, it waits for the same. */
+  restore(): Promise<void> {
+    this.#restoring ??= this.#restore();
+    return this.#restoring;
+  }
+
+  async #restore(): Promise<void> {
+    try {
+      this.#takeUp((await this.#storage?.load()) ?? []);
+    } catch (error) {
+      this.#events.storageFailed('load', error);
+    }
+    this.#restored = true;
+    if (this.#items.length > 0) this.#save();
+    for (const id of this.#conversations()) this.#events.changed(id);
+    if (this.#open) this.open();
+  }
+
+  #takeUp(left: readonly OutboxItem[]): void {
     const known = new Set(this.#items.map((item) => item.clientMessageId));
-    const left = (await this.#storage?.load()) ?? [];
     const restored = left.filter((item) => !known.has(item.clientMessageId));
     for (const item of restored) {
       delete item.error;
       if (item.state === 'sending') item.state = 'queued';
     }
     this.#items = [...restored, ...this.#items];
-    for (const id of this.#conversations()) this.#events.changed(id);
-    if (this.#open) this.open();
   }
 
   of(conversationId: string): OutboxItem[] {
@@ -81,6 +105,7 @@ export class Outbox {
   }
 
   add(item: OutboxItem): void {
+    void this.restore();
     this.#items.push(item);
     this.#changed(item.conversationId);
     void this.#drain(item.conversationId);
@@ -211,8 +236,16 @@ export class Outbox {
   }
 
   #changed(conversationId: string): void {
-    void this.#storage?.save(this.#items.map(({ error: _, ...item }) => item));
+    this.#save();
     this.#events.changed(conversationId);
+  }
+
+  #save(): void {
+    if (!this.#restored) return;
+    const items = this.#items.map(({ error: _, ...item }) => item);
+    // Async, so that a storage that throws fails in the same way as one that rejects.
+    const saved = async () => this.#storage?.save(items);
+    saved().catch((error: unknown) => this.#events.storageFailed('save', error));
   }
 
   #conversations(): Set<string> {
