@@ -244,6 +244,48 @@ describe('a storage that fails', () => {
   });
 });
 
+describe('a conversation with many messages', () => {
+  async function many() {
+    const test = setUp();
+    test.client.connect();
+    await test.environment.advance(0);
+    return test;
+  }
+  const store = (server: FakeServer, count: number) => {
+    for (let n = 0; n < count; n++) server.store('ben');
+  };
+
+  it('that is not open is held in part, and counted in full', async () => {
+    const { client, server, seqs } = await many();
+    store(server, 2_000);
+    expect([seqs().length, seqs()[0], client.unread.get()]).toEqual([300, 1_701, 2_000]);
+    expect(client.messages(CONVERSATION).get().hasOlder).toBe(true);
+    await client.loadOlder(CONVERSATION);
+    expect([seqs().length, seqs()[0]]).toEqual([350, 1_651]);
+  });
+
+  it('that was missed is held in part too, and told in full', async () => {
+    const { client, server, environment, seqs } = await many();
+    let told = 0;
+    client.on('message', () => told++);
+    server.socket.disconnect();
+    for (let n = 0; n < 400; n++) server.store('ben', {}, false);
+    await environment.advance(5_000);
+    expect([told, seqs().length, client.unread.get()]).toEqual([400, 300, 400]);
+  });
+
+  it('is held as far as it was loaded while it is open', async () => {
+    const { client, server, seqs } = await many();
+    store(server, 400);
+    const close = client.open(CONVERSATION);
+    await client.loadThrough(CONVERSATION, 1);
+    store(server, 100);
+    expect([seqs().length, client.messages(CONVERSATION).get().hasOlder]).toEqual([500, false]);
+    close();
+    expect([seqs().length, client.messages(CONVERSATION).get().hasOlder]).toEqual([300, true]);
+  });
+});
+
 describe('typing', () => {
   it('is told again after a short disconnection', async () => {
     const { client, server, environment } = setUp();

@@ -75,7 +75,8 @@ export class ChatClient extends Emitter<ChatEvents> {
     this.#http = createHttp(url?.replace(/\/$/, '') ?? '', tokens, environment);
     this.#socket = options.socket ?? createSocket({ url: socketUrl ?? url, path, transports });
     this.#outbox = new Outbox(environment, this.#outboxEvents(), options.outbox);
-    this.#state = new ChatState((id) => this.#outbox.of(id));
+    const pending = (id: string) => this.#outbox.of(id);
+    this.#state = new ChatState(pending, (id) => this.#opened.has(id));
     this.#sync = new SyncRunner(environment, this.#syncSteps());
     this.#reads = new ReadMarks(environment, (conversationId, messageId) => this.#tellRead(conversationId, messageId));
     this.#typingSender = new TypingSender(environment, (event, conversationId) =>
@@ -157,7 +158,7 @@ export class ChatClient extends Emitter<ChatEvents> {
     this.#onClosed();
   }
 
-  /** Shows a conversation: loads its newest messages. @returns a function that ends it */
+  /** Shows a conversation: loads its newest messages, and keeps all that are loaded until it ends. @returns a function that ends it */
   open(conversationId: string): () => void {
     this.#opened.set(conversationId, (this.#opened.get(conversationId) ?? 0) + 1);
     this.#tell('join:conversation', { conversationId });
@@ -171,11 +172,16 @@ export class ChatClient extends Emitter<ChatEvents> {
       else {
         this.#opened.delete(conversationId);
         this.#tell('leave:conversation', { conversationId });
+        this.#state.trim(conversationId);
+        this.#state.changed(conversationId);
       }
     };
   }
 
-  /** Loads one more page of older messages, if there are any; while one is on its way, waits for that one. */
+  /**
+   * Loads one more page of older messages, if there are any; while one is on its way, waits for that one. `open` the conversation to keep
+   * them.
+   */
   loadOlder(conversationId: string, limit = PAGE): Promise<void> {
     const state = this.#state.conversations.get(conversationId);
     if (!state || state.complete) return Promise.resolve();

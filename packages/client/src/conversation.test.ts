@@ -97,6 +97,82 @@ describe('deletions', () => {
   });
 });
 
+describe('letting go of old messages', () => {
+  const from = (state: ConversationState, seq: number, upTo: number) => {
+    for (let at = seq; at <= upTo; at++) state.applyMessage(message(at, 'ben'));
+  };
+
+  it('keeps the newest, and joins on to history again', () => {
+    const state = opened(10);
+    expect(state.complete).toBe(false);
+    state.applyHistory([], 1, 50);
+    expect(state.complete).toBe(true);
+    state.trim(3);
+    expect([seqs(state), state.timeline.low, state.complete]).toEqual([[8, 9, 10], 8, false]);
+    expect([state.cursor(), state.timeline.find(message(7, 'ben')._id)]).toEqual(['10.0.0', undefined]);
+    state.applyHistory([message(6, 'ben'), message(7, 'ben')], 8, 2);
+    expect([seqs(state), state.timeline.low]).toEqual([[6, 7, 8, 9, 10], 6]);
+  });
+
+  it('does nothing where there is no more than that', () => {
+    const state = opened(3);
+    state.trim(3);
+    expect([seqs(state), state.timeline.low]).toEqual([[1, 2, 3], 1]);
+  });
+
+  it('does not pass a hole: what is missing can still come', () => {
+    const state = opened(3);
+    from(state, 5, 10);
+    state.trim(2);
+    expect([seqs(state), state.timeline.low, state.timeline.hasGap]).toEqual([[5, 6, 7, 8, 9, 10], 4, true]);
+    from(state, 4, 4);
+    state.trim(2);
+    expect([seqs(state), state.timeline.hasGap, state.unread]).toEqual([[9, 10], false, 10]);
+  });
+
+  it('counts unread messages that are gone, until they are read', () => {
+    const state = opened(0);
+    for (let at = 1; at <= 20; at++) {
+      state.applyMessage(message(at, at % 4 === 0 ? 'ana' : 'ben'));
+      state.trim(5);
+    }
+    expect([seqs(state).length, state.unread, state.unreadExact]).toEqual([5, 15, true]);
+    state.applyRead('ana', 17);
+    expect([state.unread, state.unreadExact]).toEqual([2, true]);
+    from(state, 21, 30);
+    state.trim(5);
+    expect([state.unread, state.unreadExact]).toEqual([12, true]);
+  });
+
+  it('says that it does not know where part of what is gone was read, and believes the server then', () => {
+    const state = opened(20);
+    state.trim(5);
+    state.applyRead('ana', 7);
+    expect([state.unread, state.unreadExact]).toEqual([20, false]);
+    from(state, 21, 30);
+    state.trim(5);
+    expect([state.unread, state.unreadExact]).toEqual([30, false]);
+    state.applyInfo(conversation(30, { unreadCount: 23, readSeq: 7 }));
+    expect([state.unread, state.unreadExact]).toEqual([23, true]);
+  });
+
+  it('counts on from what the server counted', () => {
+    const state = new ConversationState('ana', conversation(100, { unreadCount: 60, readSeq: 40 }));
+    state.applySync(synced('100.0.0', { messages: [99, 100].map((seq) => message(seq, 'ben')) }));
+    from(state, 101, 110);
+    state.trim(5);
+    expect(state.unread).toBe(70);
+    state.applyHistory(
+      [104, 105].map((seq) => message(seq, 'ben')),
+      106,
+      2,
+    );
+    expect(state.applyDeleted(message(104, 'ben')._id, 104, 1, 'now')).toBe(true);
+    expect(state.applyDeleted(message(90, 'ben')._id, 90, 2, 'now')).toBe(false);
+    expect(state.unread).toBe(69);
+  });
+});
+
 describe('unread', () => {
   const unread = (fields = {}) => {
     const state = new ConversationState('ana', conversation(10, { unreadCount: 4, readSeq: 6, ...fields }));

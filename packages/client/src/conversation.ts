@@ -25,7 +25,8 @@ export class ConversationState {
   readonly #marks = new Map<string, Mark>();
   /** Every other member has received, read up to here: what the server said so far. */
   #everyone: Mark = { deliveredSeq: 0, readSeq: 0 };
-  // The server's unread count, which covers messages up to #countedSeq and holds for the read watermark #countedAt.
+  // The server's unread count, or that of what `trim` let go of. It covers messages up to #countedSeq and holds for the read watermark
+  // #countedAt.
   #counted = 0;
   #countedSeq = 0;
   #countedAt = 0;
@@ -121,6 +122,19 @@ export class ConversationState {
     this.timeline.lowerTo(this.complete ? 1 : lowest);
   }
 
+  /** Lets go of all but the newest `count` messages. The unread ones among those count on. */
+  trim(count: number): void {
+    const { base, from, exact } = this.#unreadParts();
+    const gone = this.timeline.trim(count);
+    if (gone.length === 0) return;
+    this.complete = false;
+    const below = this.timeline.low - 1;
+    if (below <= from) return;
+    this.#counted = base + gone.filter((message) => message.seq > from && this.#isUnread(message)).length;
+    this.#countedSeq = below;
+    if (exact) this.#countedAt = this.readSeq;
+  }
+
   /** @returns false if it is not known how many unread messages remain: ask the server */
   applyDeleted(id: string, seq: number, changeSeq: number, at: string): boolean {
     const held = this.timeline.find(id);
@@ -182,9 +196,14 @@ export class ConversationState {
     for (let at = this.timeline.messages.length - 1; at >= 0; at--) {
       const message = this.timeline.messages[at] as Message;
       if (message.seq <= from) break;
-      if (message.senderId._id !== this.me && message.deletedAt === null) count += 1;
+      if (this.#isUnread(message)) count += 1;
     }
     return count;
+  }
+
+  /** Whether a message above `readSeq` counts. */
+  #isUnread(message: Message): boolean {
+    return message.senderId._id !== this.me && message.deletedAt === null;
   }
 
   /** False if the user read part of what the server counted, and not all of the rest is held: `unread` is too high then. */
@@ -193,8 +212,9 @@ export class ConversationState {
   }
 
   /**
-   * The server's count, as far as it still holds, and the seq above which held messages are counted here. The server's count is of
-   * a moment at which messages were being stored, so it may be off by those: it is used only where not all unread messages are held.
+   * The server's count, or that of what was let go of here, as far as it still holds, and the seq above which held messages are counted
+   * here. The server's count is of a moment at which messages were being stored, so it may be off by those: it is used only where not all
+   * unread messages are held.
    */
   #unreadParts(): { base: number; from: number; exact: boolean } {
     const above = Math.max(this.readSeq, this.#countedSeq);

@@ -134,6 +134,7 @@ export class LiveEvents {
       return;
     }
     const fresh = conversation.applyMessage(message);
+    state.trim(conversation.id);
     state.changed(conversation.id);
     if (fresh) events.emit('message', { message, live: true });
     if (conversation.timeline.hasGap) this.#checkGap();

@@ -62,7 +62,10 @@ export class SyncRunner {
     this.request('list');
   }
 
-  /** @param from `list`: conversations or presence may have changed too; `sync`: messages only. Nothing while not `open`: it begins with all of it then */
+  /**
+   * Does nothing while not `open`, which begins with everything.
+   * @param from `list`: conversations or presence may have changed too; `sync`: messages only
+   */
   request(from: 'list' | 'sync'): void {
     if (!this.#open) return;
     if (this.#run) {

@@ -73,6 +73,18 @@ export class Timeline {
     this.#low = Math.min(this.#low, seq);
   }
 
+  /** Lets go of all but the newest `count`; what is above a hole stays. @returns what it let go */
+  trim(count: number): readonly Message[] {
+    const oldest = this.messages.at(-count);
+    if (!oldest || this.messages.length <= count) return [];
+    this.#low = Math.max(this.#low, Math.min(oldest.seq, this.#head + 1));
+    const at = this.#indexAbove(this.#low - 1);
+    const gone = this.messages.slice(0, at);
+    for (const message of gone) this.#ids.delete(message._id);
+    this.messages = this.messages.slice(at);
+    return gone;
+  }
+
   /** Takes a message away for good: its owner deleted it for themselves. @returns the message, if it was held */
   hide(id: string): Message | undefined {
     this.#hidden.add(id);
