@@ -2,7 +2,7 @@ import { ChatError, type Message, type SendMessageBody } from '@confab/contracts
 import { conversationFor } from './access.ts';
 import { type Attachment, attachMedia } from './attach-media.ts';
 import type { ChatContext } from './context.ts';
-import { takeMessageBudget } from './message-budget.ts';
+import { type Budget, takeMessageBudget } from './message-budget.ts';
 import type { StoredMessage } from './model.ts';
 import type { OneCall } from './one-call.ts';
 import type { PublishedMarks } from './outbox.ts';
@@ -66,18 +66,32 @@ async function sendBy(
   const send = async () => {
     const budget = takeMessageBudget(ctx, senderId, body);
     // Replies and media have more steps to take back, and their senders wait for those anyway.
-    if (!budget.isLikely || !isPlain(body)) await budget.taken;
+    if (!budget.isLikely || !isPlain(body)) {
+      const { countedBefore } = await budget.taken;
+      // Before the retry takes anything: each seq would be a void for good, and retries are not limited.
+      const original = countedBefore && (await originalOf(ctx, senderId, body));
+      if (original) return describe(ctx, original);
+    }
     if (body.replyTo) await checkReply(ctx, senderId, body.conversationId, body.replyTo);
     return storeAndTell(ctx, request, budget.taken);
   };
   return shareSend(ctx.store, senderId, body, () => (isPlain(body) ? wave.add(send) : send()));
 }
 
+/** @returns what an earlier try of this send stored */
+async function originalOf(
+  { store }: ChatContext,
+  senderId: string,
+  { conversationId, clientMessageId }: SendMessageBody,
+): Promise<StoredMessage | null> {
+  return clientMessageId ? store.messages.findByClientId(conversationId, senderId, clientMessageId) : null;
+}
+
 /** @param budget settles once the send is counted; it is not stored before. Rejects if there is no room */
 async function storeAndTell(
   ctx: SendContext,
   { senderId, body, traceId }: SendRequest,
-  budget: Promise<void>,
+  budget: Budget['taken'],
 ): Promise<Message> {
   const message = draft(ctx, senderId, body);
   const attached = await attachOrFindOriginal(ctx, message, body);
@@ -131,8 +145,8 @@ async function attachOrFindOriginal(
     const request = { messageId, senderId, conversationId, clientMessageId, media: body.media ?? [] };
     return await attachMedia(ctx, request);
   } catch (error) {
-    if (clientMessageId === null || !(error instanceof ChatError) || error.code !== 'NOT_FOUND') throw error;
-    const original = await ctx.store.messages.findByClientId(conversationId, senderId, clientMessageId);
+    if (!(error instanceof ChatError) || error.code !== 'NOT_FOUND') throw error;
+    const original = await originalOf(ctx, senderId, body);
     if (!original) throw error;
     return { original };
   }
@@ -208,7 +222,7 @@ interface Stored {
 interface Conditions {
   turn: PublishTurn;
   /** See `storeAndTell`. */
-  budget: Promise<void>;
+  budget: Budget['taken'];
 }
 
 async function store(ctx: ChatContext, message: StoredMessage, { turn, budget }: Conditions): Promise<Stored> {
@@ -232,7 +246,7 @@ async function store(ctx: ChatContext, message: StoredMessage, { turn, budget }:
 }
 
 /** Where the forecast of room was wrong, the seq is given up at once, and the preview is put back. @throws ChatError RATE_LIMITED */
-async function budgetOrVoid(ctx: ChatContext, message: StoredMessage, budget: Promise<void>): Promise<void> {
+async function budgetOrVoid(ctx: ChatContext, message: StoredMessage, budget: Budget['taken']): Promise<void> {
   try {
     await budget;
   } catch (refusal) {

@@ -26,7 +26,7 @@ export class MemoryRateLimiter implements RateLimiter {
     const window = this.#windows.get(key) ?? { uses: new Map(), emptyAt: 0 };
     dropOld(window, now - rule.windowMs);
     const left = () => Math.max(0, rule.limit - window.uses.size);
-    if (window.uses.has(member)) return { allowed: true, left: left() } as const;
+    if (window.uses.has(member)) return { allowed: true, left: left(), countedBefore: true } as const;
     if (window.uses.size >= rule.limit)
       return { allowed: false, retryAfter: secondsToRoom(window, rule, now) } as const;
     window.uses.set(member, now);

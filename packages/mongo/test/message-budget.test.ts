@@ -1,6 +1,6 @@
 import { listConversations, listMessages, type RateLimiter, sendInOrder, sendMessage } from '@confab/chat';
 import { ChatError } from '@confab/contracts';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
 
 /* A send takes its seq while it is counted, where there will be room by what the limiter said before. */
@@ -132,6 +132,58 @@ test('who is over the limit takes no further seqs', async () => {
   }
   // One for the forecast that was wrong.
   expect((await send('later')).seq).toBe(3);
+});
+
+describe('a send that was counted before', () => {
+  const again = Promise.resolve({ allowed: true as const, left: 29, countedBefore: true as const });
+  const sendOnce = (more: object = {}) => {
+    const body = { conversationId, text: 'once', clientMessageId: 'c1', ...more };
+    return sendMessage(chat.ctx, { senderId: 'alice', body, traceId: 't' });
+  };
+  const seqNow = async () => (await chat.store.conversations.findByIds([conversationId]))[0]?.seq;
+
+  test('is answered with its first try, and takes one seq of a forecast at most, however often it is tried again', async () => {
+    const first = await sendOnce();
+    for (let i = 0; i < 20; i++) {
+      answers.push(again);
+      expect((await sendOnce())._id).toBe(first._id);
+    }
+    expect(await seqNow()).toBe(2);
+    expect([...(await storedRows())]).toEqual([
+      [1, { void: false }],
+      [2, { void: true }],
+    ]);
+    expect(chat.events).toHaveLength(1);
+  });
+
+  test('takes no seq in another process, nor as a reply', async () => {
+    const { _id: replyTo } = await send('what is replied to');
+    const first = await sendOnce({ replyTo });
+    answers.push(again);
+    expect((await sendOnce({ replyTo }))._id).toBe(first._id);
+    // What a process knows of its sends belongs to its limiter.
+    chat.ctx.limiter = { ...chat.ctx.limiter };
+    answers.push(again);
+    expect((await sendOnce())._id).toBe(first._id);
+    expect(await seqNow()).toBe(2);
+  });
+
+  test('is stored where its first try was not', async () => {
+    answers.push(again);
+    expect((await sendOnce()).seq).toBe(1);
+    expect((await storedRows()).size).toBe(1);
+  });
+
+  test('is unknown to who has left since', async () => {
+    const { conversations } = chat.store;
+    const group = { participants: ['alice', 'bob', 'carol'], name: null, ownerId: 'bob', now: new Date() };
+    const { id } = await conversations.createGroup(group);
+    await sendOnce({ conversationId: id });
+    await conversations.removeParticipant(id, 'alice', new Date());
+    chat.ctx.limiter = { ...chat.ctx.limiter };
+    answers.push(again);
+    await expect(sendOnce({ conversationId: id })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
 });
 
 /** Turns enough for a command to have reached the store, had one been sent. */

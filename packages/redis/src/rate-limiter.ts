@@ -27,7 +27,7 @@ export class RedisRateLimiter implements RateLimiter {
   readonly #connection: RedisConnection;
   readonly #fallback: MemoryRateLimiter;
   readonly #now: () => number;
-  /** @returns the milliseconds until there is room; negative if it is counted: see the script */
+  /** @returns what the script says, see there */
   readonly #takeShared = gather<Use, number>({
     size: USES_AT_ONCE,
     atOnce: Number.POSITIVE_INFINITY,
@@ -48,9 +48,7 @@ export class RedisRateLimiter implements RateLimiter {
     try {
       const answer = await this.#takeShared({ key, rule, member });
       this.#onAnswer();
-      return answer < 0
-        ? ({ allowed: true, left: -1 - answer } as const)
-        : ({ allowed: false, retryAfter: Math.max(1, Math.ceil(answer / 1_000)) } as const);
+      return takenBy(answer);
     } catch (error) {
       this.#onFailure(error);
       return this.#fallback.take(key, rule, member);
@@ -95,4 +93,12 @@ export class RedisRateLimiter implements RateLimiter {
     if (!this.#away) this.#connection.log.warn({}, 'rate limits are counted per process while Redis is away');
     this.#away = true;
   }
+}
+
+function takenBy(answer: number) {
+  if (answer >= 0) return { allowed: false, retryAfter: Math.max(1, Math.ceil(answer / 1_000)) } as const;
+  const left = Math.floor((-1 - answer) / 2);
+  return answer % 2 === 0
+    ? ({ allowed: true, left, countedBefore: true } as const)
+    : ({ allowed: true, left } as const);
 }

@@ -197,13 +197,14 @@ export interface RevocationList {
 export interface RateLimiter {
   /**
    * Counts one use of `key`, if the window has room. The same `member` counts once.
-   * @returns `retryAfter` in whole seconds if there is no room, else how many uses are `left` in the window after this one
+   * @returns `retryAfter` in whole seconds if there is no room, else how many uses are `left` in the window after this one, and `countedBefore` if
+   *   the member was in it already: a hint, since what each process counted for itself while the bus was away may be told as new
    */
   take(
     key: string,
     rule: { limit: number; windowMs: number },
     member: string,
-  ): Promise<{ allowed: true; left: number } | { allowed: false; retryAfter: number }>;
+  ): Promise<{ allowed: true; left: number; countedBefore?: true } | { allowed: false; retryAfter: number }>;
   /** Gives a use back (the thing it was for did not happen). */
   giveBack(key: string, member: string): Promise<void>;
 }
