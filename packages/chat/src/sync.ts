@@ -173,10 +173,11 @@ async function syncConversation(
 ): Promise<{ answer: SyncConversation; complete: boolean; membersChanged: boolean }> {
   const cursor = named === undefined ? undefined : parseCursor(named);
   const reset = cursor !== undefined && mustReset(cursor, view);
-  const from =
-    cursor && !reset ? { ...cursor, seq: Math.max(cursor.seq, view.joinedSeq) } : beginning(view, budget.left);
+  const goesOn = cursor !== undefined && !reset;
+  const from = goesOn ? { ...cursor, seq: Math.max(cursor.seq, view.joinedSeq) } : beginning(view, budget.left);
   const page = await readSyncPage(ctx, view.conversation, from, budget);
-  const messages = page.messages.filter((m) => isShown(m, view));
+  const shown = page.messages.filter((m) => isShown(m, view));
+  const messages = goesOn ? shown : await filledUp(ctx, view, shown, { fromSeq: from.seq, toSeq: page.upToSeq });
   await reportDelivered(ctx, { ...view, messages });
   const answer = {
     conversationId: view.conversation.id,
@@ -184,9 +185,9 @@ async function syncConversation(
     cursor: formatCursor({ seq: page.upToSeq, changeSeq: page.upToChange, marks: view.marks }),
     ...(page.hole && { retryAfter: HOLE_RETRY_AFTER }),
     ...(await rowsOf(ctx, view, messages, page)),
-    watermarks: cursor && !reset && cursor.marks === view.marks ? [] : watermarksIn(view),
+    watermarks: goesOn && cursor.marks === view.marks ? [] : watermarksIn(view),
   };
-  return { answer, complete: page.complete, membersChanged: membersChanged(view, reset ? undefined : cursor) };
+  return { answer, complete: page.complete, membersChanged: membersChanged(view, goesOn ? cursor : undefined) };
 }
 
 /** A cursor ahead of the counters (the store was restored from a backup), or too far behind to be worth reading through. */
@@ -199,6 +200,24 @@ function mustReset(cursor: SyncCursor, { conversation, marks }: View): boolean {
 function beginning({ conversation, joinedSeq }: View, room: number): SyncCursor {
   const page = Math.min(limits.pageDefault, room);
   return { seq: Math.max(joinedSeq, conversation.seq - page), changeSeq: conversation.changeSeq, marks: 0 };
+}
+
+/**
+ * A first page of which some rows, or all, are voids or deleted by the caller, with older messages in their place: else a conversation with messages would
+ * begin empty. The cursor stays where the page ended, so they change nothing in what comes next.
+ */
+async function filledUp(
+  ctx: ChatContext,
+  { userId, conversation, joinedSeq }: View,
+  shown: StoredMessage[],
+  { fromSeq, toSeq }: { fromSeq: number; toSeq: number },
+): Promise<StoredMessage[]> {
+  const missing = toSeq - fromSeq - shown.length;
+  if (missing === 0 || fromSeq <= joinedSeq) return shown;
+  const bounds = { aboveSeq: joinedSeq, belowSeq: fromSeq + 1, skip: 0, limit: missing };
+  const query = { conversationId: conversation.id, viewer: userId, order: 'newest-first' as const, ...bounds };
+  const older = await ctx.store.messages.history(query);
+  return [...older.reverse(), ...shown];
 }
 
 const isShown = (message: StoredMessage, { userId, joinedSeq }: View): boolean =>

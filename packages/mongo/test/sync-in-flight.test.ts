@@ -1,4 +1,4 @@
-import { deleteMessage, sendMessage, sync } from '@confab/chat';
+import { deleteMessage, sendMessage, sync, voidSeq } from '@confab/chat';
 import type { SyncResult } from '@confab/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatFixture, startChatFixture } from './chat-fixture.ts';
@@ -183,5 +183,53 @@ describe('every page says what it is', () => {
       traceId: 't',
     });
     expect(result).toEqual({ conversations: [], left: [id, unknown], more: false });
+  });
+});
+
+describe('a first page', () => {
+  /** Messages 1 to `messages`, and then seqs that were given up. */
+  async function withVoids(messages: number, voids: number) {
+    const { id, alice, bob, send, reader } = await conversation();
+    for (let i = 1; i <= messages; i++) await send(`${i}`);
+    const { conversations } = chat.store;
+    for (let seq = messages + 1; seq <= messages + voids; seq++) {
+      const preview = {
+        messageId: chat.ctx.ids.objectId(),
+        senderId: alice,
+        text: 'gone',
+        messageType: 'text' as const,
+      };
+      const taken = await conversations.takeSeq(id, alice, { ...preview, createdAt: new Date(), deletedAt: null });
+      await voidSeq(chat.ctx, id, taken?.seq ?? 0, preview.messageId);
+    }
+    return { id, alice, bob, send, reader };
+  }
+  const seqsOf = ({ messages }: { messages: { seq: number }[] }) => messages.map(({ seq }) => seq);
+
+  test('has the newest messages where the newest seqs are voids, and goes on after those', async () => {
+    const { send, reader } = await withVoids(4, 6);
+    const first = await reader.sync(5);
+    expect(seqsOf(first)).toEqual([1, 2, 3, 4]);
+    expect(first.cursor).toMatch(/^10\.0\./);
+    await send('eleven');
+    expect(seqsOf(await reader.sync(5))).toEqual([11]);
+  });
+
+  test('is filled up to its length, in order, also after a reset', async () => {
+    const { reader, send } = await withVoids(5, 2);
+    await send('eight');
+    reader.cursor = '999.0.0';
+    expect(await reader.sync(4)).toMatchObject({ verdict: 'reset', messages: [3, 4, 5, 8].map((seq) => ({ seq })) });
+  });
+
+  test('leaves out what its reader deleted for themselves, and what is older than their joining', async () => {
+    const { id, bob, reader } = await withVoids(4, 3);
+    const [third] = await chat.store.messages.range(id, 2, 3, 1);
+    await deleteMessage(chat.ctx, { userId: bob, messageId: third?.id ?? '', forEveryone: false, traceId: 't' });
+    expect(seqsOf(await reader.sync(3))).toEqual([1, 2, 4]);
+    const { db } = chat.store;
+    await db.collection('memberships').updateOne({ userId: bob }, { $set: { joinedSeq: 1 } });
+    reader.cursor = undefined;
+    expect(seqsOf(await reader.sync(3))).toEqual([2, 4]);
   });
 });
