@@ -33,6 +33,20 @@ test('what is too large, of another type, or no JSON is refused in the words of 
   }
 });
 
+test('a request without a body may name the type of one; where fields are needed it is told which', async () => {
+  const { call, open } = await build();
+  const conversationId = await open('alice', 'bob');
+  const { data } = (await call<{ _id: string }>('POST', SEND, { body: { conversationId, text: 'hi' } })).body;
+  const raw = { type: 'application/json; charset=utf-8', text: '' };
+  const deleted = await call('DELETE', `/api/chat/message/${data._id}`, { raw });
+  expect([deleted.status, deleted.body.data]).toMatchObject([200, { deletedForEveryone: false }]);
+  const group = await call<{ _id: string }>('POST', '/api/chat/conversations', { body: { participants: ['bob'] } });
+  const left = await call('DELETE', `/api/chat/conversation/${group.body.data._id}/members/alice`, { raw });
+  expect(left.status).toBe(200);
+  const sent = await call('POST', SEND, { raw });
+  expect([sent.status, sent.body.error]).toMatchObject([400, { code: 'VALIDATION_FAILED', field: 'conversationId' }]);
+});
+
 test.each([
   ['GET', '/api/chat/conversation/%'],
   ['GET', '/api/chat/conversation/%00'],

@@ -1,5 +1,5 @@
 import { ChatError, describeFailure, isDeeperThan, limits, validatorOf } from '@confab/contracts';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyBodyParser, FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import Type, { type TSchema } from 'typebox';
 
@@ -23,8 +23,15 @@ export const validation = fp(async (app: FastifyInstance) => {
   });
   // JSON is all that is read; text would be taken for a body that is no object.
   app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, jsonUnlessEmpty(app));
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
 });
+
+/** Clients name the type on each request, those without a body too (a DELETE): Fastify would refuse an empty one as no JSON. */
+function jsonUnlessEmpty(app: FastifyInstance): FastifyBodyParser<string> {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  return (request, body, done) => (body.length === 0 ? done(null, undefined) : parse(request, body, done));
+}
 
 /** A body that was not sent is an empty one: all of its fields may be optional. */
 const absent = (httpPart: string | undefined) => (httpPart === 'body' ? {} : undefined);
