@@ -78,12 +78,18 @@ async function inspectOrRefuse(ctx: UploadContext, media: StoredMedia, source: M
   }
 }
 
-/** Removes the bytes now, and once more when the ticket can no longer write; from here on the upload is unknown. */
+/**
+ * Removes the bytes now, and once more when the ticket can no longer write; from here on the upload is unknown. Where another check accepted what came
+ * before or after these bytes, that stays, and only what came in goes.
+ */
 export async function refuseUpload(ctx: UploadContext, media: StoredMedia): Promise<void> {
   const again = new Date(Math.max(ctx.clock.now(), media.ticketExpiresAt.getTime() + AFTER_TICKET_MS));
   // The state first: a crash in between leaves the removal to the worker.
-  await ctx.store.media.move(media.id, 'pending', 'deleting', again);
+  const condemned = await ctx.store.media.move(media.id, 'pending', 'deleting', again);
   const { storage, meter } = mediaParts(ctx);
+  // Whoever condemned it may have died before the removal.
+  const goes = condemned || (await ctx.store.media.findById(media.id))?.state === 'deleting';
+  if (!goes) return storage.discard(media);
   await storage.remove(media);
-  meter?.removed(media, 'refused');
+  if (condemned) meter?.removed(media, 'refused');
 }

@@ -1,4 +1,5 @@
 import {
+  checkUpload,
   createUpload,
   deleteMessage,
   finishChanges,
@@ -6,9 +7,11 @@ import {
   type MediaStorage,
   makeThumbnails,
   relayOutbox,
+  type StoredMedia,
   sendMessage,
   upkeepMedia,
 } from '@confab/chat';
+import { ChatError } from '@confab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chunks, type MediaFixture, startMediaFixture } from './fixture.ts';
 
@@ -269,6 +272,37 @@ describe('bytes that were checked', () => {
     await expect(send('four')).rejects.toMatchObject({ code: 'MEDIA_CONTENT_MISMATCH' });
     await expect(send('sixsix')).rejects.toMatchObject({ code: 'MEDIA_TOO_LARGE' });
     expect(await t.files()).toEqual([]);
+  });
+});
+
+describe('a check that refuses its upload', () => {
+  /** The next check finds what `meanwhile` leaves, and then refuses. */
+  const refusedAfter = async (mediaId: string, meanwhile: (media: StoredMedia) => Promise<unknown>) => {
+    const [media, { media: parts }] = [await t.store.media.findById(mediaId), t.ctx];
+    if (!media || !parts) throw new Error('no media');
+    const { inspector } = parts;
+    const inspect = async () => {
+      parts.inspector = inspector;
+      await meanwhile(media);
+      throw new ChatError('MEDIA_CONTENT_MISMATCH');
+    };
+    parts.inspector = { ...inspector, inspect };
+    await expect(checkUpload(t.ctx, media)).rejects.toMatchObject({ code: 'MEDIA_CONTENT_MISMATCH' });
+  };
+
+  it('leaves the bytes that another one accepted meanwhile', async () => {
+    const mediaId = await t.upload();
+    await refusedAfter(mediaId, (media) => checkUpload(t.ctx, media));
+    expect([await state(mediaId), await t.files()]).toEqual(['ready', [mediaId]]);
+    expect((await t.send(mediaId)).media).toHaveLength(1);
+  });
+
+  it('removes them where another one that refused it died before that', async () => {
+    const mediaId = await t.upload();
+    await refusedAfter(mediaId, ({ id }) =>
+      t.store.media.move(id, 'pending', 'deleting', new Date(t.clock.now() + HOUR)),
+    );
+    expect([await state(mediaId), await t.files()]).toEqual(['deleting', []]);
   });
 });
 
