@@ -102,6 +102,8 @@ export interface MediaDoc {
 export interface UserDoc extends UserProfile {
   _id: string;
   lastSeen?: number;
+  /** Fingerprint of the claims that were merged last. */
+  mergedClaims?: string;
 }
 
 export const oid = (id: string): ObjectId => ObjectId.createFromHexString(id);

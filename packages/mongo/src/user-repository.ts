@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { gather, type UserRepository } from '@confab/chat';
 import type { UserProfile } from '@confab/contracts';
-import { MongoBulkWriteError, MongoServerError, type UpdateFilter } from 'mongodb';
+import { MongoBulkWriteError, MongoServerError, type UpdateFilter, type UpdateOneModel } from 'mongodb';
 import type { Collections } from './collections.ts';
 import { toUser, type UserDoc } from './documents.ts';
 import { guarded } from './failures.ts';
@@ -18,7 +19,7 @@ function replaceProfile(profile: UserProfile): UpdateFilter<UserDoc> {
   };
 }
 
-/** Users of one command. Source: 300 bytes each. */
+/** Users of one command. Source: 800 bytes each. */
 const AT_ONCE = 1_000;
 /** Milliseconds that a write waits for the one before it at most. Source: a tenth of what a request may take at p99. */
 const PATIENCE_MS = 10;
@@ -28,20 +29,40 @@ const PATIENCE_MS = 10;
  */
 const SPACING_MS = 100;
 
-/** A write of one user. */
-interface Upsert {
+/** What is written of one user by one command, whatever the order of it. */
+interface Write {
   id: string;
-  update: UpdateFilter<UserDoc>;
-  upsert: boolean;
+  updates: UpdateOneModel<UserDoc>[];
+}
+
+/**
+ * The user with these claims, if they were not the last ones merged: else whichever process met them next would write them over what an admin has put since.
+ * Two updates: one with both conditions would fail as a duplicate for each user whose claims are known.
+ */
+function merging(id: string, claims: UserProfile): Write {
+  const fields = PROFILE_FIELDS.flatMap((field) => (claims[field] === undefined ? [] : [[field, claims[field]]]));
+  // Claims that say nothing change nothing, and are no others either.
+  if (fields.length === 0)
+    return { id, updates: [{ filter: { _id: id }, update: { $setOnInsert: { _id: id } }, upsert: true }] };
+  const mergedClaims = createHash('sha256').update(JSON.stringify(fields)).digest('base64url');
+  const merged = { ...Object.fromEntries(fields), mergedClaims };
+  return {
+    id,
+    updates: [
+      { filter: { _id: id, mergedClaims: { $ne: mergedClaims } }, update: { $set: merged } },
+      { filter: { _id: id }, update: { $setOnInsert: merged }, upsert: true },
+    ],
+  };
 }
 
 /** Writes users that come together by one command. */
-function createWrites(users: Collections['users']): (write: Upsert) => Promise<void> {
-  const run = async (writes: readonly Upsert[]): Promise<PromiseSettledResult<void>[]> => {
+function createWrites(users: Collections['users']): (write: Write) => Promise<void> {
+  const run = async (writes: readonly Write[]): Promise<PromiseSettledResult<void>[]> => {
     const sorted = inLockOrder(writes, ({ id }) => id);
-    const operations = sorted.map(({ id, update, upsert }) => ({ updateOne: { filter: { _id: id }, update, upsert } }));
+    const parts = sorted.flatMap((write) => write.updates.map((updateOne) => ({ write, updateOne })));
+    const operations = parts.map(({ updateOne }) => ({ updateOne }));
     const failures = await users.bulkWrite(operations, { ordered: false }).then(() => new Map(), failuresOf);
-    const reasons = new Map([...failures].map(([index, reason]) => [sorted[index], reason]));
+    const reasons = new Map([...failures].map(([index, reason]) => [parts[index]?.write, reason]));
     return writes.map((write) =>
       reasons.has(write)
         ? { status: 'rejected', reason: reasons.get(write) }
@@ -62,11 +83,9 @@ function failuresOf(error: unknown): Map<number, MongoServerError> {
 
 export function createUserRepository({ users }: Pick<Collections, 'users'>): UserRepository {
   const gathered = createWrites(users);
-  const alone = async ({ id, update, upsert }: Upsert): Promise<void> => {
-    await users.updateOne({ _id: id }, update, { upsert });
+  const noteLastSeen = async (id: string, at: number): Promise<void> => {
+    await users.updateOne({ _id: id }, { $max: { lastSeen: at } }, { upsert: true });
   };
-  const upsert = (write: (write: Upsert) => Promise<void>, id: string, update: UpdateFilter<UserDoc>) =>
-    guarded(() => firstWrite(() => write({ id, update, upsert: true })));
 
   return {
     findMany: (ids) =>
@@ -78,14 +97,9 @@ export function createUserRepository({ users }: Pick<Collections, 'users'>): Use
         }));
         await firstWrite(() => users.bulkWrite(operations, { ordered: false }));
       }),
-    merge: async (id, profile) => {
-      const set = Object.fromEntries(
-        PROFILE_FIELDS.filter((f) => profile[f] !== undefined).map((f) => [f, profile[f]]),
-      );
-      await upsert(gathered, id, Object.keys(set).length > 0 ? { $set: set } : { $setOnInsert: { _id: id } });
-    },
+    merge: (id, claims) => guarded(() => firstWrite(() => gathered(merging(id, claims)))),
     // Users who went offline are noted one after the other: each would wait for the next command.
-    setLastSeen: (id, at) => upsert(alone, id, { $max: { lastSeen: at } }),
+    setLastSeen: (id, at) => guarded(() => firstWrite(() => noteLastSeen(id, at))),
     exists: (id) => guarded(async () => (await users.findOne({ _id: id }, { projection: { _id: 1 } })) !== null),
   };
 }

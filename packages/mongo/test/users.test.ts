@@ -1,3 +1,4 @@
+import { createContactBook } from '@confab/chat';
 import { eventually, startTcpProxy, type TcpProxy, testMongo } from '@confab/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectMongo, type MongoStore } from '../src/index.ts';
@@ -41,6 +42,29 @@ test('the same user may be met by several at once, and only what is present chan
   expect(await store.users.findMany(['alice'])).toEqual([
     { id: 'alice', profile: { firstName: 'Alice', lastName: 'Jones' }, lastSeen: 5 },
   ]);
+});
+
+test('what an admin puts stays until the claims are others, whichever process meets the user next', async () => {
+  const { url } = await testMongo();
+  const other = await connectMongo({ url, database: store.db.databaseName });
+  const profileOf = async () => (await store.users.findMany(['alice']))[0]?.profile;
+  const claims = { firstName: 'Alice', name: 'Alice of the token' };
+  const put = { name: 'Alice of the admin' };
+  try {
+    await store.users.put([{ id: 'alice', profile: { lastName: 'Jones' } }]);
+    // As the documents of before: nobody knows whether claims were merged into them.
+    await createContactBook(store.users).meet('alice', claims);
+    expect(await profileOf()).toEqual({ ...claims, lastName: 'Jones' });
+    await store.users.put([{ id: 'alice', profile: put }]);
+    for (const { users } of [other, store]) {
+      for (const again of [claims, {}, claims]) await createContactBook(users).meet('alice', again);
+    }
+    expect(await profileOf()).toEqual(put);
+    await createContactBook(other.users).meet('alice', { ...claims, firstName: 'Alicia' });
+    expect(await profileOf()).toEqual({ ...claims, firstName: 'Alicia' });
+  } finally {
+    await other.close();
+  }
 });
 
 test('one that the store refuses fails alone', async () => {

@@ -272,8 +272,8 @@ export interface UserRepository {
   findMany(ids: string[]): Promise<StoredUser[]>;
   /** Creates or replaces the profile; fields that are absent are removed. */
   put(users: { id: string; profile: UserProfile }[]): Promise<void>;
-  /** Creates the user, or changes the fields that are present. */
-  merge(id: string, profile: UserProfile): Promise<void>;
+  /** Creates the user, or changes the fields that are present, unless these claims are those that were merged last: then what was put since stays. */
+  merge(id: string, claims: UserProfile): Promise<void>;
   setLastSeen(id: string, at: number): Promise<void>;
   exists(id: string): Promise<boolean>;
 }
