@@ -21,7 +21,7 @@ export const limits = {
   readIds: 500,
   /** Participants of a group, the creator included. Source: fan-out bound of one publish. */
   groupParticipants: 1_000,
-  /** Users in one bulk provisioning call. Source: one MongoDB bulk write stays under 1 MB. */
+  /** Users in one bulk provisioning call. Source: profiles of 2 KB are one MongoDB bulk write of 1 MB. */
   bulkUsers: 500,
   /** Messages on one page of history. Source: the guide's default is 50; four of them is still under 3 MB. */
   pageLimit: 200,
@@ -51,7 +51,7 @@ export const limits = {
   mediaTicketSeconds: 15 * 60,
   /** Hours after which an upload that no message names is removed. Source: product limit. */
   mediaUnusedHours: 24,
-  /** Bytes of one REST body (configurable). Source: 10,000 characters of 4 bytes, JSON-escaped, with 10 media items. */
+  /** Bytes of one REST body (configurable), where its route has no larger `bodyBytes`. Source: 10,000 characters of 4 bytes, JSON-escaped, with 10 media items. */
   bodyBytes: 256 * 1024,
   /** Depth of nesting that a JSON body or event may have. Source: the deepest legal body has 4. */
   jsonDepth: 8,

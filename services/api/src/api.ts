@@ -141,7 +141,7 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
   });
   await app.register(callsWithin, { trustProxy: config.TRUST_PROXY, tracer: deps.tracer });
   for (const path of operations.paths) registerOperation(app, path, operations);
-  registerRoutes(app, ctx);
+  registerRoutes(app, ctx, config.BODY_LIMIT);
   if (deps.media?.local) await app.register(localMedia, { local: deps.media.local, meter: deps.media.meter, ctx });
   await deps.extend?.(app);
   await app.ready();

@@ -50,7 +50,8 @@ export const chatVariables = {
     examples: [1_200],
   }),
   BODY_LIMIT: Type.Integer({
-    description: 'the size of one request body at most, in bytes',
+    description:
+      'the size of one request body at most, in bytes; lists of members and of profiles may have as many as their lengths allow',
     minimum: 1_024,
     default: limits.bodyBytes,
     examples: [limits.bodyBytes],

@@ -8,8 +8,11 @@ import type { ApiContext, Call, Handlers } from './handlers/types.ts';
 
 const handlers: Handlers = { ...conversationHandlers, ...messageHandlers, ...mediaHandlers, ...adminHandlers };
 
-/** Registers every route of the contracts with its handler; a contract without one does not compile. */
-export function registerRoutes(app: FastifyInstance, ctx: ApiContext): void {
+/**
+ * Registers every route of the contracts with its handler; a contract without one does not compile.
+ * @param bodyLimit bytes of a body, where its route has no larger limit
+ */
+export function registerRoutes(app: FastifyInstance, ctx: ApiContext, bodyLimit: number): void {
   for (const name of Object.keys(routes) as RouteName[]) {
     const contract: RouteContract = routes[name];
     const handler = handlers[name] as (ctx: ApiContext, call: Call<never>) => Promise<unknown>;
@@ -17,6 +20,7 @@ export function registerRoutes(app: FastifyInstance, ctx: ApiContext): void {
       method: contract.method,
       url: contract.path,
       schema: schemaOf(name, contract),
+      bodyLimit: Math.max(bodyLimit, contract.bodyBytes ?? 0),
       // After onRequest, where requests of one address are limited: guessing tokens counts too. Before the body is read.
       preParsing: app.authenticate(contract.access),
       handler: async (request, reply) => {

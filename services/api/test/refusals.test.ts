@@ -33,6 +33,34 @@ test('what is too large, of another type, or no JSON is refused in the words of 
   }
 });
 
+test('lists come in as long as their contracts say, whatever other bodies may have', async () => {
+  const { call } = await build();
+  const id = (index: number) => `${index}`.padEnd(128, 'ж');
+  const text = (length: number) => 'ж'.repeat(length);
+  const profile = {
+    firstName: text(200),
+    lastName: text(200),
+    name: text(400),
+    profileImage: 'https://example.com/'.padEnd(2_048, 'ж'),
+  };
+  const users = Array.from({ length: 500 }, (_, index) => ({ _id: id(index), ...profile }));
+  const put = await call('PUT', '/api/chat/users', { scope: 'chat:admin', body: { users } });
+  expect(put.body).toMatchObject({ success: true, data: { users: 500 } });
+
+  const group = await call<{ _id: string }>('POST', '/api/chat/conversations', { body: { participants: ['bob'] } });
+  const members = `/api/chat/conversation/${group.body.data._id}/members`;
+  const others = Array.from({ length: 999 }, (_, index) => id(index));
+  // As JSON of ASCII alone; one too many for a group of two, not for the body.
+  const ascii = JSON.stringify({ userIds: others }).replaceAll('ж', '\\u0436');
+  const added = await call('POST', members, { raw: { type: 'application/json', text: ascii } });
+  expect(added.body.error?.code).not.toBe('PAYLOAD_TOO_LARGE');
+  expect((await call('POST', members, { body: { userIds: others.slice(0, 998) } })).status).toBe(200);
+  const created = await call('POST', '/api/chat/conversations', { body: { participants: others } });
+  expect(created.status).toBe(201);
+  const tooMuch = { raw: { type: 'application/json', text: `{"userIds":["${'x'.repeat(900_000)}"]}` } };
+  expect((await call('POST', members, tooMuch)).body.error?.code).toBe('PAYLOAD_TOO_LARGE');
+});
+
 test('a request without a body may name the type of one; where fields are needed it is told which', async () => {
   const { call, open } = await build();
   const conversationId = await open('alice', 'bob');
