@@ -47,6 +47,16 @@ export const externalMediaVariables = {
   }),
 };
 
+export const mediaSecretVariable = (description: string) =>
+  Type.Optional(
+    Type.String({
+      description,
+      minLength: 32,
+      writeOnly: true,
+      examples: ['another-long-random-string-of-32-characters'],
+    }),
+  );
+
 /** Where uploads go, and what is taken. The api and the worker must be given the same. */
 export const mediaVariables = {
   MEDIA_PROVIDER: Type.Enum(['none', 'local', 's3', 'cloudinary'], {
@@ -60,12 +70,8 @@ export const mediaVariables = {
     default: '.data/media',
     examples: ['/var/lib/confab/media'],
   }),
-  MEDIA_SECRET: Type.Optional(
-    Type.String({
-      description: 'local: the secret that signs upload tickets and links, the same for every api and worker',
-      minLength: 32,
-      examples: ['another-long-random-string-of-32-characters'],
-    }),
+  MEDIA_SECRET: mediaSecretVariable(
+    'local: the secret that signs upload tickets and links, the same for every api and worker',
   ),
   MEDIA_PUBLIC_URL: Type.Optional(
     Type.String({

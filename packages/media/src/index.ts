@@ -6,6 +6,7 @@ export {
   externalMediaVariables,
   externalPolicyOf,
   type MediaVariables,
+  mediaSecretVariable,
   mediaVariables,
   policyOf,
 } from './config.ts';

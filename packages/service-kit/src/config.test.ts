@@ -57,8 +57,17 @@ describe('loadConfig', () => {
       'LOG_LEVEL is not valid: set it to the least severe log level that is written (one of trace, debug, info, warn, error, fatal, silent), for example info',
       'PORT is not valid: set it to the port that the service listens on; 0 takes a free one (a whole number from 0 to 65535), for example 3100',
       'REDIS_CLUSTER is not valid: set it to whether REDIS_URL names a node of a Redis Cluster (true or false), for example false',
-      'JWT_SECRET is not valid: set it to the secret your application signs tokens with (at least 32 characters), for example a-long-random-string-of-at-least-32-characters',
+      'JWT_SECRET is not valid: set it to the secret your application signs tokens with (at least 32 characters, for example from "openssl rand -hex 32")',
     ]);
+  });
+
+  it('refuses the published example of a secret, which anyone may know', () => {
+    const published = 'a-long-random-string-of-at-least-32-characters';
+    for (const secret of [published, ` ${published} `]) {
+      expect(problemsOf({ JWT_SECRET: secret })).toEqual([
+        expect.stringMatching(/^JWT_SECRET is not valid: it is an example that is published.*openssl rand -hex 32/),
+      ]);
+    }
   });
 
   it('says which secret is missing, and what may stand in its place', () => {
@@ -107,6 +116,13 @@ describe('documentation', () => {
     const lines = envExample(describeConfig(required)).split('\n');
     expect(lines).toContain('# LOG_LEVEL=info');
     expect(lines).toContain('A=x');
+  });
+
+  it('shows no secret that someone could take as it is', () => {
+    const secret = Type.String({ description: 'the secret', writeOnly: true, minLength: 8, examples: ['published'] });
+    const described = describeConfig(Type.Object({ A: secret, B: Type.Optional(secret) }));
+    expect(envExample(described).split('\n')).toEqual(expect.arrayContaining(['A=', '# B=']));
+    expect(envExample(described) + configTable(described)).not.toContain('published');
   });
 
   it('makes a table row per variable', () => {

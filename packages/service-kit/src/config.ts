@@ -22,7 +22,8 @@ export class ConfigError extends Error {
 /**
  * Reads the variables that `schema` names; others are ignored, and an empty string counts as absent.
  * Text becomes what the schema says: number, boolean (`true/false/1/0/yes/no`), list (separated by commas).
- * @param schema an object of variables, each with `description` (a noun phrase), and where they make sense `default` and `examples`
+ * @param schema an object of variables, each with `description` (a noun phrase), and where they make sense `default` and `examples`. Where one is
+ * `writeOnly`, which is JSON Schema's word for a secret, its examples are refused: they are published.
  * @param checks rules over several variables, run once each variable for itself is valid
  * @throws ConfigError that lists every bad variable with its fix; values are not repeated, they may be secrets
  */
@@ -51,6 +52,9 @@ function readVariable(name: string, schema: TSchema, text: string | undefined, c
   }
   const value = coerce(schema, text);
   if (!Compile(schema).Check(value)) return `${name} is not valid: ${fixOf(schema)}`;
+  if (isSecret(schema) && text.trim() === exampleOf(schema)) {
+    return `${name} is not valid: it is an example that is published, so that anyone may know it; ${fixOf(schema)}`;
+  }
   config[name] = value;
 }
 
@@ -67,6 +71,7 @@ function coerce(schema: TSchema, text: string): unknown {
 
 const field = (schema: TSchema, name: string) => (schema as unknown as Record<string, unknown>)[name];
 const defaultOf = (schema: TSchema) => field(schema, 'default');
+const isSecret = (schema: TSchema) => field(schema, 'writeOnly') === true;
 
 function exampleOf(schema: TSchema): string | undefined {
   const examples = field(schema, 'examples');
@@ -78,7 +83,7 @@ const toText = (value: unknown) => (Array.isArray(value) ? value.join(',') : Str
 
 function fixOf(schema: TSchema): string {
   const constraint = constraintOf(schema);
-  const example = exampleOf(schema);
+  const example = isSecret(schema) ? undefined : exampleOf(schema);
   const parts = [
     `set it to ${field(schema, 'description') ?? 'a value'}`,
     constraint && ` (${constraint})`,
@@ -95,7 +100,11 @@ function constraintOf(schema: TSchema): string {
   const whole = Type.IsInteger(schema) ? 'a whole number' : 'a number';
   if (Type.IsInteger(schema) || Type.IsNumber(schema)) return whole + boundsOf(schema, 'minimum', 'maximum');
   const minLength = field(schema, 'minLength');
-  return typeof minLength === 'number' && minLength > 1 ? `at least ${minLength} characters` : '';
+  const parts = [
+    typeof minLength === 'number' && minLength > 1 && `at least ${minLength} characters`,
+    isSecret(schema) && 'for example from "openssl rand -hex 32"',
+  ];
+  return parts.filter(Boolean).join(', ');
 }
 
 function boundsOf(schema: TSchema, low: string, high: string): string {
@@ -111,6 +120,8 @@ export interface ConfigVariable {
   description: string;
   constraint: string;
   required: boolean;
+  /** Whether knowing the value gives rights: no document shows one, not even an example that someone would take as it is. */
+  secret: boolean;
   /** As text for the environment; undefined if there is none. */
   default: string | undefined;
   example: string | undefined;
@@ -125,17 +136,18 @@ export function describeConfig(schema: TObject): ConfigVariable[] {
       description: String(field(variable, 'description') ?? ''),
       constraint: constraintOf(variable),
       required: fallback === undefined && !Type.IsOptional(variable),
+      secret: isSecret(variable),
       default: fallback === undefined ? undefined : toText(fallback),
       example: exampleOf(variable),
     };
   });
 }
 
-/** `.env.example`: required variables with their example, the others as comments with their default. */
+/** `.env.example`: required variables with their example, the others as comments with their default; secrets without a value. */
 export function envExample(variables: readonly ConfigVariable[]): string {
   const blocks = variables.map((variable) => {
     const about = [variable.description, variable.constraint && `(${variable.constraint})`].filter(Boolean).join(' ');
-    const value = variable.default ?? variable.example ?? '';
+    const value = variable.secret ? '' : (variable.default ?? variable.example ?? '');
     return `# ${about}\n${variable.required ? '' : '# '}${variable.name}=${value}\n`;
   });
   return blocks.join('\n');
@@ -146,7 +158,7 @@ export function configTable(variables: readonly ConfigVariable[]): string {
   const cell = (text: string | undefined) => (text ? `\`${text.replaceAll('|', '\\|')}\`` : '');
   const rows = variables.map(
     (v) =>
-      `| \`${v.name}\` | ${[v.description, v.constraint && `(${v.constraint})`].filter(Boolean).join(' ')} | ${v.required ? '**required**' : cell(v.default)} | ${cell(v.example)} |`,
+      `| \`${v.name}\` | ${[v.description, v.constraint && `(${v.constraint})`].filter(Boolean).join(' ')} | ${v.required ? '**required**' : cell(v.default)} | ${v.secret ? '' : cell(v.example)} |`,
   );
   return ['| Variable | What it is | Default | Example |', '|---|---|---|---|', ...rows].join('\n');
 }

@@ -21,15 +21,19 @@ const AlgorithmName = Type.Enum([
   'EdDSA',
 ]);
 
-/** Which tokens are good. Exactly one of JWT_SECRET, JWT_PUBLIC_KEY and JWT_JWKS_URL is set: `checkJwt`. */
-export const jwtVariables = {
-  JWT_SECRET: Type.Optional(
+export const jwtSecretVariable = (description: string) =>
+  Type.Optional(
     Type.String({
-      description: 'the secret your application signs tokens with',
+      description,
       minLength: 32,
+      writeOnly: true,
       examples: ['a-long-random-string-of-at-least-32-characters'],
     }),
-  ),
+  );
+
+/** Which tokens are good. Exactly one of JWT_SECRET, JWT_PUBLIC_KEY and JWT_JWKS_URL is set: `checkJwt`. */
+export const jwtVariables = {
+  JWT_SECRET: jwtSecretVariable('the secret your application signs tokens with'),
   JWT_PUBLIC_KEY: Type.Optional(
     Type.String({
       description: 'instead of JWT_SECRET, the public key of your application in PEM form (\\n for line ends)',

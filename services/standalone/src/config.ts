@@ -1,16 +1,40 @@
 import { chatVariables } from '@confab/api';
 import { socketVariables } from '@confab/gateway';
-import { checkMedia, mediaVariables } from '@confab/media';
+import { checkMedia, mediaSecretVariable, mediaVariables } from '@confab/media';
 import {
   checkJwt,
   corsVariables,
   type Environment,
+  jwtSecretVariable,
   jwtVariables,
   loadConfig,
   logVariables,
   proxyVariables,
 } from '@confab/service-kit';
 import Type, { type Static } from 'typebox';
+
+/** What other services must be given and standalone makes up: `loadStandaloneConfig`. */
+const madeUpVariables = {
+  JWT_SECRET: jwtSecretVariable(
+    'the secret your application signs tokens with; made up if no key is given, and kept in DATA_DIR',
+  ),
+  MEDIA_DIR: Type.String({
+    description: 'local: the folder of the files; DATA_DIR/media if absent',
+    minLength: 1,
+    default: '.data/media',
+    examples: ['/var/lib/confab/media'],
+  }),
+  MEDIA_SECRET: mediaSecretVariable(
+    'local: the secret that signs upload tickets and links; made up if absent, and kept in DATA_DIR',
+  ),
+  MEDIA_PUBLIC_URL: Type.Optional(
+    Type.String({
+      description: 'local: the URL under which clients reach this process; its own on this machine if absent',
+      pattern: '^https?://[^\\s?#]+[^/\\s?#]$',
+      examples: ['https://chat.example.com'],
+    }),
+  ),
+};
 
 export const StandaloneConfig = Type.Object({
   ...logVariables,
@@ -27,7 +51,7 @@ export const StandaloneConfig = Type.Object({
     examples: [3100],
   }),
   DATA_DIR: Type.String({
-    description: 'the folder that keeps messages and the generated secret',
+    description: 'the folder that keeps messages, uploads and the generated secrets',
     minLength: 1,
     default: '.data',
     examples: ['/var/lib/confab'],
@@ -56,10 +80,11 @@ export const StandaloneConfig = Type.Object({
   ...chatVariables,
   ...mediaVariables,
   MEDIA_PROVIDER: Type.Enum(['none', 'local', 's3', 'cloudinary'], {
-    description: 'where uploaded media are stored (local: DATA_DIR/media); none: no uploads',
+    description: 'where uploaded media are stored; none: no uploads',
     default: 'local',
     examples: ['local'],
   }),
+  ...madeUpVariables,
   ...socketVariables,
 });
 export type StandaloneConfig = Static<typeof StandaloneConfig>;
