@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type SplitSystem, startSplitSystem } from '@confab/testkit';
+import { hasOwnKey, splitEnvironment } from './split-environment.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const runFolder = path.join(root, '.data/run');
@@ -18,13 +19,9 @@ const count = (name: 'api' | 'gateway' | 'receipts', fallback: number): number =
   return number;
 };
 
-/** Settings of ours reach the services; everything else of the environment stays out. */
-const PASSED_ON =
-  /^(LOG_LEVEL|CLIENT_URL|MESSAGES_|CONVERSATIONS_|REQUESTS_|MAX_|JWT_(USER|ISSUER|AUDIENCE|CLOCK)|EVENTS_|HANDSHAKES_|DRAIN_|PING_|REQUIRE_|BODY_|MEDIA_)/;
-
 async function start(): Promise<SplitSystem> {
   const { env } = process;
-  const generated = env.JWT_SECRET ? undefined : randomBytes(36).toString('base64url');
+  const generated = env.JWT_SECRET || hasOwnKey(env) ? '' : randomBytes(36).toString('base64url');
   const port = Number(env.PORT || 3100);
   const system = await startSplitSystem({
     api: count('api', 2),
@@ -32,15 +29,12 @@ async function start(): Promise<SplitSystem> {
     receipts: count('receipts', 1),
     port,
     host: env.HOST ?? '127.0.0.1',
-    jwtSecret: env.JWT_SECRET || (generated as string),
+    jwtSecret: env.JWT_SECRET || generated,
     ...(env.MONGODB_DATABASE && { database: env.MONGODB_DATABASE }),
-    env: Object.fromEntries(
-      Object.entries(env).filter(
-        (entry): entry is [string, string] => PASSED_ON.test(entry[0]) && entry[1] !== undefined,
-      ),
-    ),
+    env: splitEnvironment(env),
     logs: path.join(runFolder, 'logs'),
   });
+  if (hasOwnKey(env)) process.stdout.write('No secret was made: tokens are checked with your key\n');
   if (generated) process.stdout.write(`JWT_SECRET was not set; tokens of this run are signed with ${generated}\n`);
   return system;
 }

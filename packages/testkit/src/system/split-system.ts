@@ -12,6 +12,7 @@ export interface SplitOptions {
   /** Port of the edge; 0 takes a free one. */
   port?: number;
   host?: string;
+  /** Empty where `env` has a key in its place. */
   jwtSecret: string;
   /** Started if absent. */
   redisUrl?: string;
