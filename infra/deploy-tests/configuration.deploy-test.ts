@@ -24,9 +24,18 @@ interface ComposeService {
   volumes?: string[];
 }
 
-/** Engines have `docker compose`; Debian has its predecessor, which knows the same file format. */
-const compose = (env: Record<string, string>, ...args: string[]) =>
-  runTool('docker-compose', ['-f', 'docker-compose.yml', ...args], { env: { PATH: process.env.PATH ?? '', ...env } });
+/**
+ * Engines have `docker compose`; Debian has its predecessor, which knows the same file format, but for a default within a default. Those are
+ * filled in here as `docker compose` does it.
+ */
+function compose(env: Record<string, string>, ...args: string[]) {
+  const file = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+  const input = file.replace(
+    /(\$\{\w+:-[^${}]*)\$\{(\w+):-([^${}]*)\}/g,
+    (_all, before: string, name: string, fallback: string) => `${before}${env[name] || fallback}`,
+  );
+  return runTool('docker-compose', ['-f', '-', ...args], { input, env: { PATH: process.env.PATH ?? '', ...env } });
+}
 
 /** The services of ours with their variables; both gateways have the same. */
 const CONFIGS = {
@@ -119,6 +128,18 @@ describe('docker-compose.yml', () => {
     expect(named.length).toBeGreaterThan(10);
     const passed = services.flatMap(([, { environment }]) => Object.keys(environment ?? {}));
     expect(named.filter((name) => !passed.includes(name) && !FIXED.includes(name))).toEqual([]);
+  });
+
+  it('moves the page and its uploads with the port', () => {
+    const secret = { JWT_SECRET: 'a-secret-of-the-test-with-32-characters' };
+    const urls = (env: Record<string, string>) => {
+      const { CLIENT_URL, MEDIA_PUBLIC_URL } = loadApiConfig(environmentOf('api', { ...secret, ...env }));
+      return [...CLIENT_URL, MEDIA_PUBLIC_URL];
+    };
+    expect(urls({})).toEqual(['http://localhost:3100', 'http://localhost:3100']);
+    expect(urls({ CONFAB_PORT: '8080' })).toEqual(['http://localhost:8080', 'http://localhost:8080']);
+    const chosen = { CLIENT_URL: 'https://chat.example.com', MEDIA_PUBLIC_URL: 'https://media.example.com' };
+    expect(urls({ CONFAB_PORT: '8080', ...chosen })).toEqual(Object.values(chosen));
   });
 
   it('takes a key in place of the secret', () => {

@@ -26,7 +26,7 @@ export interface Outcome {
 export function runTool(
   name: string,
   args: string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
 ): Outcome {
   const path = findOnPath(name);
   if (!path) throw new Error(`${name} is not on PATH: apt-get install ${PACKAGES[name] ?? name}`);
