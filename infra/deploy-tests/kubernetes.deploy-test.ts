@@ -120,6 +120,13 @@ describe.each(variants)('the chart with %s', (_name, files) => {
     });
   });
 
+  it('has the services watched under the job names that alerts and dashboard go by', () => {
+    const jobs = ofKind(manifests, 'ServiceMonitor').map(({ spec }) => spec.endpoints[0].relabelings);
+    expect(jobs).toEqual(
+      ['api', 'gateway', 'receipts'].map((name) => [{ targetLabel: 'job', replacement: `confab-${name}` }]),
+    );
+  });
+
   it('scales each service by what it runs out of', () => {
     const scalers = ofKind(manifests, 'HorizontalPodAutoscaler');
     const metrics = (name: string) => {
