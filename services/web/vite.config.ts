@@ -6,6 +6,8 @@ import { metaContentSecurityPolicy } from './content-security-policy.ts';
 
 /** Where a development server finds the chat server. */
 const server = 'http://localhost:3100';
+/** What goes there says that it comes from a page of the server's own, the only kind that it lets in: the development server has another port. */
+const proxied = { target: server, headers: { origin: server } };
 
 /** Puts the policy into the built page: it holds even where a server forgets to send it. */
 const policy: Plugin = {
@@ -45,9 +47,9 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '/api': server,
-      '/demo': server,
-      '/socket.io': { target: server, ws: true },
+      '/api': proxied,
+      '/demo': proxied,
+      '/socket.io': { ...proxied, ws: true },
     },
   },
 });
