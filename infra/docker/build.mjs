@@ -1,4 +1,4 @@
-// Builds services to JavaScript, for images and other production installs: `node infra/docker/build.mjs api gateway`.
+// Builds services to JavaScript, for images and other production installs: `npm run build -- api gateway`.
 // Development needs no build: there everything runs from the TypeScript sources.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// npm run check: lint, format, types, dependency floors, generated documents.
+// npm run check: lint, format, dependency floors, types. That generated documents are up to date is a test of infra/docs.
 
 import path from 'node:path';
 import { ensureInstalled, node, root, run } from './bootstrap.mjs';

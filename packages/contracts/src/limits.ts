@@ -3,7 +3,7 @@
  * "configurable" from the environment; these are the defaults.
  */
 export const limits = {
-  /** Characters (Unicode code points) of a message text. Source: product limit, README "Limits". */
+  /** Characters (Unicode code points) of a message text. Source: product limit. */
   textLength: 10_000,
   /** Media items of one message. Source: product limit. */
   mediaItems: 10,
