@@ -126,12 +126,13 @@ export async function createApi(deps: ApiDependencies): Promise<Api> {
     maxAge: 600,
     exposedHeaders: ['retry-after', 'x-trace-id'],
   });
-  await app.register(docs);
   const counting = {
     shared: deps.addressCounts,
     onAway: (error: unknown) => ctx.log.warn({ err: error }, 'requests are limited per process while the bus is away'),
   };
   await app.register(addressLimit, { ...counting, limit: config.REQUESTS_PER_MINUTE_PER_ADDRESS });
+  // After the address limit, which is put on routes that come later; before the contracts' routes, which it describes.
+  await app.register(docs);
   await app.register(userLimit, { ...counting, limit: config.REQUESTS_PER_MINUTE_PER_USER });
   await app.register(notFound);
   await app.register(authentication, {

@@ -61,6 +61,10 @@ test('whoever guesses paths meets it too', async () => {
   expect(await statuses(5, '192.0.2.2', (i) => ({ path: `/guess/${i}` }))).toEqual([404, 404, 404, 429, 429]);
 });
 
+test('whoever reads the documentation meets it too', async () => {
+  expect(await statuses(5, '192.0.2.3', () => ({ path: '/docs/json' }))).toEqual([200, 200, 200, 429, 429]);
+});
+
 test('an IPv6 /64 is one address, an IPv4 address in IPv6 form is the IPv4 address', async () => {
   const from = async (address: string) => (await call(address)).status;
   expect(await from('2001:db8:1:2::1')).toBe(200);
