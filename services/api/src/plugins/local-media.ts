@@ -1,4 +1,5 @@
-import { type ChatContext, checkUpload } from '@confab/chat';
+import type { Readable } from 'node:stream';
+import { type ChatContext, checkUpload, type StoredMedia } from '@confab/chat';
 import { ChatError, limits } from '@confab/contracts';
 import {
   type LocalDownload,
@@ -7,7 +8,9 @@ import {
   type LocalUpload,
   localPaths,
 } from '@confab/media';
+import { addressGroup } from '@confab/service-kit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { StreamSlots } from '../stream-slots.ts';
 
 interface LocalMediaOptions {
   local: LocalStorage;
@@ -23,6 +26,15 @@ interface MediaRequest {
 /** Milliseconds that one upload may take. Source: 5 GiB over 20 Mbit/s. A connection that is silent for a minute ends before. */
 const UPLOAD_DEADLINE_MS = 40 * 60_000;
 
+/** Uploads at the same time; those of one user are what one message may name. Source: 10 users who send all of that; each takes as long as it likes. */
+const UPLOADS = { total: 10 * limits.mediaItems, each: limits.mediaItems };
+
+/**
+ * Downloads at the same time, by address: a link says what may be read, and not who reads. Source: each holds about 128 KB (a chunk read, and one on its
+ * way), so that all are 64 MB; an address has a fifth: 16 browsers, which ask for six files at once.
+ */
+const DOWNLOADS = { total: 500, each: 100 };
+
 /**
  * The routes of the provider `local`: what S3 or Cloudinary do for the others. They ask for no token, because their URLs are signed, and they
  * are not in the contracts, because clients take them from tickets and messages as they are.
@@ -31,6 +43,33 @@ export async function localMedia(app: FastifyInstance, { local, meter, ctx }: Lo
   // whatever the type: nothing parses bodies here, they stay the stream that they are
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+  const uploads = new StreamSlots(UPLOADS);
+  const downloads = new StreamSlots(DOWNLOADS);
+  const underWay = onceAtATime('An upload with this ticket is under way');
+
+  /** Receives and checks an upload, which counts as one of its owner and no longer as a request. */
+  const take = async (upload: LocalUpload, media: StoredMedia, request: FastifyRequest) => {
+    const giveBack = uploads.take(media.ownerId);
+    app.countElsewhere(request);
+    try {
+      await receive(local, upload, request);
+      await checkUpload(ctx, media);
+    } finally {
+      giveBack();
+    }
+  };
+
+  /** The stream of a file, which counts as one to its address and no longer as a request, until it is closed. */
+  const open = (request: FastifyRequest, file: LocalDownload, range: Range | undefined) => {
+    const giveBack = downloads.take(addressGroup(request.ip));
+    app.countElsewhere(request);
+    const stream = file.stream(range);
+    // also where the reader went away in between
+    return stream.once('close', () => {
+      giveBack();
+      meter?.downloaded(stream.bytesRead);
+    });
+  };
 
   app.put<MediaRequest>(
     localPaths.upload,
@@ -40,20 +79,39 @@ export async function localMedia(app: FastifyInstance, { local, meter, ctx }: Lo
       reply.header('connection', 'close');
       const { mediaId } = request.params;
       const upload = local.openTicket(mediaId, request.query);
-      const media = await ctx.store.media.findById(mediaId);
-      if (!media) throw new ChatError('NOT_FOUND');
-      if (media.state !== 'pending') throw new ChatError('CONFLICT', { reason: 'This ticket was used' });
-      checkHeaders(request, upload);
-      await receive(local, upload, request);
-      await checkUpload(ctx, media);
+      await underWay(mediaId, async () => {
+        const media = await ctx.store.media.findById(mediaId);
+        if (!media) throw new ChatError('NOT_FOUND');
+        if (media.state !== 'pending') throw new ChatError('CONFLICT', { reason: 'This ticket was used' });
+        checkHeaders(request, upload);
+        await take(upload, media, request);
+      });
       reply.removeHeader('connection');
       return reply.code(201).send({ success: true, data: { mediaId } });
     },
   );
 
   app.get<MediaRequest>(localPaths.download, async (request, reply) =>
-    sendFile(request, reply, await local.openLink(request.params.mediaId, request.query), meter),
+    sendFile(request, reply, await local.openLink(request.params.mediaId, request.query), open),
   );
+}
+
+/**
+ * Runs one work for an id at a time: what each of several uploads with one ticket writes before one of them wins would be on the disk at once, past every
+ * quota. Other processes do not know of it: there are at most as many at once as processes.
+ * @returns runs it @throws ChatError CONFLICT while another one runs for this id
+ */
+function onceAtATime(reason: string) {
+  const running = new Set<string>();
+  return async (id: string, work: () => Promise<void>): Promise<void> => {
+    if (running.has(id)) throw new ChatError('CONFLICT', { reason });
+    running.add(id);
+    try {
+      await work();
+    } finally {
+      running.delete(id);
+    }
+  };
 }
 
 function checkHeaders({ headers }: FastifyRequest, { size, contentType }: LocalUpload): void {
@@ -91,8 +149,13 @@ function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   file: LocalDownload,
-  meter: LocalMediaMeter | undefined,
+  open: (request: FastifyRequest, file: LocalDownload, range: Range | undefined) => Readable,
 ): FastifyReply {
+  const isKnown = request.headers['if-none-match'] === file.etag;
+  const range = rangeOf(request, file);
+  // Before any header of the file is set: a refusal has none of them.
+  const hasContent = !isKnown && range !== 'unsatisfiable' && request.method !== 'HEAD';
+  const content = hasContent ? open(request, file, range) : undefined;
   const seconds = Math.max(0, Math.floor((file.expiresAt.getTime() - Date.now()) / 1_000));
   reply.headers({
     'content-type': file.contentType,
@@ -105,8 +168,7 @@ function sendFile(
     'accept-ranges': 'bytes',
     etag: file.etag,
   });
-  if (request.headers['if-none-match'] === file.etag) return reply.code(304).send();
-  const range = rangeOf(request, file);
+  if (isKnown) return reply.code(304).send();
   if (range === 'unsatisfiable') {
     return reply
       .code(416)
@@ -116,15 +178,13 @@ function sendFile(
   }
   if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${file.size}`);
   reply.header('content-length', range ? range.end - range.start + 1 : file.size);
-  if (request.method === 'HEAD') return reply.send();
-  const stream = file.stream(range);
-  // also where the reader went away in between
-  stream.once('close', () => meter?.downloaded(stream.bytesRead));
-  return reply.send(stream);
+  return reply.send(content);
 }
 
+type Range = { start: number; end: number };
+
 /** One range, as RFC 9110 has it; several, or what cannot be understood, are answered with the whole file. */
-function rangeOf({ headers }: FastifyRequest, { size, etag }: LocalDownload) {
+function rangeOf({ headers }: FastifyRequest, { size, etag }: LocalDownload): Range | 'unsatisfiable' | undefined {
   const condition = headers['if-range'];
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(headers.range ?? '') ?? [];
   if ((from === '' && to === '') || (condition !== undefined && condition !== etag)) return undefined;
