@@ -1,7 +1,7 @@
 import { ChatError } from '@confab/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { sendFailure } from './failures.ts';
+import { endUnread, isThere } from '../unread-body.ts';
 
 /** Looks for late bodies in the time that one has. */
 const LOOKS = 30;
@@ -18,7 +18,7 @@ export const bodyDeadline = fp(async (app: FastifyInstance, { deadlineMs }: { de
     for (const [request, { reply, dueAt }] of awaited) {
       if (dueAt > now) break;
       awaited.delete(request);
-      if (!isThere(request)) end(request, reply);
+      if (!isThere(request)) endUnread(request, reply, new ChatError('REQUEST_TIMEOUT'));
     }
   }, deadlineMs / LOOKS);
   look.unref();
@@ -40,19 +40,6 @@ export const bodyDeadline = fp(async (app: FastifyInstance, { deadlineMs }: { de
   });
   app.addHook('onClose', async () => clearInterval(look));
 });
-
-/** Says so, unless it was answered already, and ends the connection: what comes of the body would be taken for the next request. */
-function end({ raw }: FastifyRequest, reply: FastifyReply): void {
-  if (reply.sent) {
-    raw.destroy();
-    return;
-  }
-  reply.raw.once('finish', () => raw.destroy());
-  sendFailure(reply.header('connection', 'close'), new ChatError('REQUEST_TIMEOUT'));
-}
-
-/** Of Node's own requests `complete` tells it, of those of other transports that it was read. */
-const isThere = ({ raw }: FastifyRequest) => raw.complete || raw.readableEnded || raw.destroyed;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
