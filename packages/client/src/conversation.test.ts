@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ConversationState } from './conversation.ts';
-import { conversation, message, synced } from './testing/records.ts';
+import { conversation, message, participant, synced } from './testing/records.ts';
 
 const seqs = (state: ConversationState) => state.timeline.messages.map((held) => held.seq);
+
+const withMembers = (...ids: string[]) => ({ isGroup: true, participants: ids.map((id) => participant(id)) });
 
 function opened(upTo: number): ConversationState {
   const state = new ConversationState('ana', conversation(upTo));
@@ -78,6 +80,17 @@ describe('status', () => {
     state.applyDelivered(5);
     state.applyRead('cem', 1);
     expect(state.everyone).toEqual({ deliveredSeq: 5, readSeq: 2 });
+  });
+
+  it('keeps what was read when members change, or nobody else is left', () => {
+    const state = new ConversationState('ana', conversation(5, withMembers('ana', 'ben')));
+    state.applyRead('ben', 4);
+    state.applyInfo(conversation(5, withMembers('ana', 'ben', 'cem')));
+    expect(state.everyone.readSeq).toBe(4);
+    state.applyRead('ben', 5);
+    expect(state.everyone.readSeq).toBe(4);
+    state.applyInfo(conversation(5, withMembers('ana')));
+    expect(state.everyone).toEqual({ deliveredSeq: 4, readSeq: 4 });
   });
 });
 

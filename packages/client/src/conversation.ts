@@ -23,7 +23,7 @@ export class ConversationState {
   #marksSum = 0;
   #synced = false;
   readonly #marks = new Map<string, Mark>();
-  /** Every other member has received, read up to here: what the server said so far. */
+  /** Every other member has received, read up to here: what the server said so far, and what was so of the members before they changed. */
   #everyone: Mark = { deliveredSeq: 0, readSeq: 0 };
   // The server's unread count, or that of what `trim` let go of. It covers messages up to #countedSeq and holds for the read watermark
   // #countedAt.
@@ -44,6 +44,8 @@ export class ConversationState {
   /** The conversation as the server shows it now: its members, preview and unread count. */
   applyInfo(info: Conversation): void {
     const newer = info.seq >= this.info.seq;
+    // Of those who are members until now: what they all have read stays read, also when one joins who has not, or nobody else is left.
+    this.#everyone = this.everyone;
     this.info = newer ? info : { ...info, lastMessage: this.info.lastMessage, lastMessageAt: this.info.lastMessageAt };
     this.readSeq = Math.max(this.readSeq, info.readSeq);
     if (info.seq >= this.#countedSeq && info.readSeq >= this.#countedAt) {
