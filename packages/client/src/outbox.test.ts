@@ -3,18 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfabError } from './error.ts';
 import { Outbox, type OutboxItem, type OutboxStorage } from './outbox.ts';
 import { ManualEnvironment } from './testing/manual-environment.ts';
-import { CONVERSATION, message } from './testing/records.ts';
-
-const item = (id: string, conversationId = CONVERSATION): OutboxItem => ({
-  clientMessageId: id,
-  conversationId,
-  text: id,
-  media: [],
-  messageType: 'text',
-  replyTo: null,
-  createdAt: '2024-01-01T00:00:00.000Z',
-  state: 'queued',
-});
+import { CONVERSATION, outboxItem as item, message } from './testing/records.ts';
 
 function setUp(answer: (item: OutboxItem) => Promise<unknown> | unknown, storage?: OutboxStorage) {
   const environment = new ManualEnvironment();

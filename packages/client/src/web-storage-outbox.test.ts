@@ -1,18 +1,6 @@
 import { expect, it } from 'vitest';
-import type { OutboxItem } from './outbox.ts';
-import { CONVERSATION } from './testing/records.ts';
+import { outboxItem as item } from './testing/records.ts';
 import { webStorageOutbox } from './web-storage-outbox.ts';
-
-const item = (id: string): OutboxItem => ({
-  clientMessageId: id,
-  conversationId: CONVERSATION,
-  text: id,
-  media: [],
-  messageType: 'text',
-  replyTo: null,
-  createdAt: '2024-01-01T00:00:00.000Z',
-  state: 'queued',
-});
 
 /** Tabs that share a storage. */
 function setUp(text?: string) {

@@ -1,4 +1,5 @@
 import type { Conversation, Message, Participant, SyncConversation } from '@confab/contracts';
+import type { OutboxItem } from '../outbox.ts';
 
 export const CONVERSATION = 'c'.repeat(24);
 
@@ -61,5 +62,12 @@ export function synced(cursor: string, fields: Partial<SyncConversation> = {}): 
     hidden: [],
     watermarks: [],
     ...fields,
+  };
+}
+
+export function outboxItem(id: string, conversationId = CONVERSATION): OutboxItem {
+  return {
+    ...{ clientMessageId: id, conversationId, text: id, media: [], messageType: 'text', replyTo: null },
+    ...{ createdAt: '2024-01-01T00:00:00.000Z', state: 'queued' },
   };
 }
